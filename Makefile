@@ -1,0 +1,50 @@
+# Two commands do everything on a fresh Debian or Ubuntu: `make demo` and `make test`.
+# Needs python3 (3.11 or later), python3-venv and git; everything else goes into .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+DEMO := $(BIN)/mirror demo $(if $(ONCE),--once) $(if $(OUT),--out $(OUT))
+
+.PHONY: demo test lint install bench faults lock clean
+
+demo: install
+	$(DEMO)
+
+test: .venv/dev
+	$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest $(PYTEST)
+
+lint: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/dev
+	$(BIN)/python -m bench
+
+# A thousand random kills; CI runs forty of them inside `make test`.
+faults: .venv/dev
+	KILLS=1000 $(BIN)/python -m pytest tests/faults -q
+
+install: .venv/installed
+
+.venv/installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+.venv/dev: .venv/installed requirements-dev.lock
+	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	touch $@
+
+# Renew both lock files (needs uv); commit the result.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links
+lock:
+	$(LOCK) --upgrade --extra build pyproject.toml -o requirements.lock
+	$(LOCK) --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""From hostile bytes of a source to clean article pages; no network, clock, database or file."""

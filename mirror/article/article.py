@@ -1,0 +1,47 @@
+"""The article: the cleaned document made from an entry; what is rendered and signed."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from mirror.article.lang import Direction
+
+_LABEL = re.compile(r'(<a itemprop="contentUrl" href="[^"]*">)[^<]*')
+"""The words of a picture's link: the program's, in the reader's language, and not the source's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Article:
+    """The text of one original, as clean blocks that are safe to show in any page."""
+
+    url: str
+    """The original's canonical address, "" if it has none."""
+    title: str
+    authors: tuple[str, ...]
+    published: str
+    """The source's own date, `YYYY-MM-DDTHH:MM:SSZ`, or "" where it gave none."""
+    lang: str
+    """BCP 47, or "" if nobody said."""
+    dir: Direction
+    blocks: tuple[str, ...]
+    """Clean HTML, one top-level element each: p, h2 to h4, ul, ol, dl, blockquote, figure,
+    table, pre or hr."""
+    partial: bool
+    """Only a teaser or a cut text."""
+
+    @property
+    def digest(self) -> bytes:
+        """SHA-256 over what makes an edit: title, authors, language and blocks.
+
+        Dates are left out (a real feed moves them with every answer), and so are the
+        program's own words in a block: a better translation must not revise an archive.
+        Each field is preceded by its length, so that no two articles share one input.
+        """
+        sha256 = hashlib.sha256()
+        blocks = [_LABEL.sub(r"\1", block) for block in self.blocks]
+        for fields in ([self.title], self.authors, [self.lang], blocks):
+            sha256.update(b"%d;" % len(fields))
+            for field in fields:
+                raw = field.encode()
+                sha256.update(b"%d:%b" % (len(raw), raw))
+        return sha256.digest()

@@ -1,0 +1,1 @@
+"""One module per published format; pure, and raising only `FormatError` on bad bytes."""
