@@ -1,0 +1,186 @@
+"""One pass from source to site: poll, parse, decide, append, publish.
+
+A feed or an entry that fails is a value in the outcome; only a state that could lead to a
+fork, or a full disk, ends the cycle. What is not dealt with is not remembered as seen, so the
+next cycle meets it again.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mirror.article.article import Article
+from mirror.article.identity import Identity
+from mirror.formats.paths import CHECKPOINT
+from mirror.poll import Found, Poll, Poller, polls
+from mirror.signer import Draft, Signer
+from mirror.state import State
+from mirror.stores import Store, write
+
+ROUND = 256  # articles appended at once: a bundle's worth, some 15 MB of files at most
+FILES_PER_BYTE = 3  # what a page needs on disk: itself, compressed forms, index.html again
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a cycle did, counted; `problems` are sentences for the operator."""
+
+    new: int = 0
+    revised: int = 0
+    unchanged: int = 0
+    held: int = 0
+    refused: int = 0
+    feeds: int = 0
+    feeds_failed: int = 0
+    log_size: int = 0
+    stores: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a cycle works with; built once, by `build`."""
+
+    poller: Poller
+    signer: Signer
+    site: Store
+
+    @property
+    def state(self) -> State:
+        """The database, which both halves share."""
+        return self.signer.state
+
+
+async def run_cycle(
+    desk: Desk, *, now: Callable[[], int], progress: Callable[[str], None] = lambda _: None
+) -> Summary:
+    """Poll every feed once and publish what is new; return what was done.
+
+    Raises:
+        StateError: to go on could sign a fork.
+        StoreError: the site's folder or the database could not be written.
+    """
+    summary = Summary(feeds=len(desk.poller.sources))
+    desk.signer.check_not_behind(desk.site.name, await desk.site.get(CHECKPOINT))
+    await publish(desk, now=now)  # what a crash left appended and unpublished
+    async for poll in polls(desk.poller, progress):
+        await _take(desk, poll, summary, now=now, progress=progress)
+    heads = await asyncio.to_thread(desk.signer.refresh, now=now())
+    await write(desk.site, heads)
+    await _collect_garbage(desk, now=now())
+    summary.log_size = desk.state.log().size
+    summary.stores[desk.site.name] = "written"
+    return summary
+
+
+async def publish(desk: Desk, *, now: Callable[[], int]) -> None:
+    """Bring the site to where the log is; the same steps after a crash as without one.
+
+    Raises:
+        StoreError: something was not written; nothing refers to it yet.
+    """
+    log_state = desk.state.log()
+    if log_state.published == log_state.size:
+        return
+    await write(desk.site, await asyncio.to_thread(desk.signer.unsigned_files))
+    await asyncio.to_thread(desk.signer.sign_checkpoint, now=now())
+    await write(desk.site, await asyncio.to_thread(desk.signer.signed_files))
+    await asyncio.to_thread(desk.signer.mark_published, now=now())
+
+
+async def _collect_garbage(desk: Desk, *, now: int) -> None:
+    paths = desk.state.garbage(now)
+    for path in paths:
+        await desk.site.delete(path)
+    if paths:
+        with desk.state.transaction():
+            desk.state.forget_garbage(paths)
+
+
+async def _take(
+    desk: Desk,
+    poll: Poll,
+    summary: Summary,
+    *,
+    now: Callable[[], int],
+    progress: Callable[[str], None],
+) -> None:
+    """Publish what a poll found, and remember what is dealt with."""
+    summary.unchanged += poll.unchanged
+    if poll.problem:
+        summary.feeds_failed += 1
+        summary.problems.append(poll.problem)
+        return
+    dealt: dict[str, bytes] = {}
+    for start in range(0, len(poll.found), ROUND):
+        batch = poll.found[start : start + ROUND]
+        drafts = _drafts(desk, poll, batch, summary)
+        refused: Mapping[bytes, str] = {}
+        if drafts:
+            progress(f"{poll.source.url}: {len(drafts)} articles")
+            refused = await _append(desk, drafts, now=now)
+        _count(summary, drafts, refused)
+        dealt |= {
+            each.key: each.digest
+            for each in batch
+            if each.article and each.identity and each.identity.id not in refused
+        }
+    with desk.state.transaction():
+        desk.state.put_seen(dealt)
+        # A validator kept too early would hide, behind a 304, what is still to be dealt with.
+        if poll.seen and len(dealt) == len(poll.found):
+            desk.state.put_feed(poll.source.url, poll.seen)
+
+
+async def _append(
+    desk: Desk, drafts: Sequence[Draft], *, now: Callable[[], int]
+) -> Mapping[bytes, str]:
+    size = sum(len(block) for draft in drafts for block in draft.article.blocks)
+    await desk.site.reserve(size * FILES_PER_BYTE)
+    refused = await asyncio.to_thread(desk.signer.append, drafts, now=now())
+    await publish(desk, now=now)
+    return refused
+
+
+def _count(summary: Summary, drafts: Iterable[Draft], refused: Mapping[bytes, str]) -> None:
+    for draft in drafts:
+        problem = refused.get(draft.identity.id)
+        if problem:
+            summary.refused += 1
+            summary.problems.append(problem)
+        elif draft.held:
+            summary.revised += 1
+        else:
+            summary.new += 1
+
+
+def _drafts(desk: Desk, poll: Poll, found: Iterable[Found], summary: Summary) -> list[Draft]:
+    drafts: dict[bytes, Draft] = {}
+    configured = {source.url for source in desk.poller.sources}
+    for each in found:
+        if each.article is None or each.identity is None:
+            summary.held += each.held
+            summary.refused += not each.held
+            summary.problems.append(each.problem)
+            continue
+        draft = _decide(desk.state, each.article, each.identity, poll.source.url, configured)
+        id_ = draft.held.id if draft and draft.held else each.identity.id
+        if draft is None or id_ in drafts:
+            summary.unchanged += 1
+        else:
+            drafts[id_] = draft
+    return list(drafts.values())
+
+
+def _decide(
+    state: State, article: Article, identity: Identity, source: str, configured: Iterable[str]
+) -> Draft | None:
+    """Return what to publish: a new article, a revision, or nothing."""
+    held = state.find(identity.keys)
+    if held is None:
+        return Draft(article, identity, source, None)
+    # Two feeds may carry one article in two forms; only its first feed revises it, or each
+    # cycle would publish both forms again.
+    if held.digest == article.digest or (held.source != source and held.source in configured):
+        return None
+    return Draft(article, identity, source, held)

@@ -1,0 +1,107 @@
+"""The demo: a small invented newsroom on loopback, mirrored through the real path and verified."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+
+from mirror import build, init
+from mirror.check import check
+from mirror.cycle import Summary, run_cycle
+from mirror.demo import articles
+from mirror.errors import SettingsError
+from mirror.serve import serve
+
+ORIGIN = "demo.invalid"
+HOST = "127.0.0.1"
+
+
+async def run(
+    out: Path | None, *, once: bool, say: Callable[[str], None], now: Callable[[], int]
+) -> int:
+    """Mirror the demo's newsroom, then its correction, verify, and serve unless `once`.
+
+    Returns 0 only if everything was verified as valid.
+    """
+    with contextlib.ExitStack() as stack:
+        made = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mirror-demo-")))
+        if not await _made_and_valid(made, say=say, now=now):
+            return 1
+        if not once:
+            await _serve(made / "site", say=say)
+    return 0
+
+
+async def _made_and_valid(out: Path, *, say: Callable[[str], None], now: Callable[[], int]) -> bool:
+    stories = list(articles.STORIES)
+    async with _newsroom(stories) as address:
+        wishes = init.Wishes(
+            name=articles.NAME,
+            origin=ORIGIN,
+            feeds=[f"http://{address}/feed.xml"],
+            allow_hosts=[address],
+        )
+        init.make(out, wishes, now=now())
+        say(f"{articles.NAME}, an invented newsroom, publishes a feed at http://{address}/feed.xml")
+        _say_summary(await _cycle(out, now), say)
+        stories[0] = articles.CORRECTED
+        say("The newsroom corrects an article.")
+        _say_summary(await _cycle(out, now), say)
+    report = await check(
+        *(str(out / "site"),), root=out / "root" / "1.root.json", remember=None, now=now
+    )
+    for line in report.lines():
+        say(line)
+    return report.ok
+
+
+async def _cycle(out: Path, now: Callable[[], int]) -> Summary:
+    async with build.desk(out / "mirror.toml") as desk:
+        return await run_cycle(desk, now=now)
+
+
+def _say_summary(summary: Summary, say: Callable[[str], None]) -> None:
+    for problem in summary.problems:
+        say(f"  problem: {problem}")
+    counts = f"{summary.new} new, {summary.revised} revised, {summary.unchanged} unchanged"
+    say(f"  mirrored: {counts}; the log has {summary.log_size} leaves")
+
+
+@asynccontextmanager
+async def _newsroom(stories: list[articles.Story]) -> AsyncIterator[str]:
+    """Serve the newsroom on a free port of loopback; yield `host:port`."""
+
+    async def feed(request: web.Request) -> web.Response:
+        text = articles.feed(tuple(stories), base=f"http://{request.host}")
+        return web.Response(text=text, content_type="application/rss+xml")
+
+    async def page(request: web.Request) -> web.Response:
+        slug = request.match_info["slug"]
+        found = [story for story in stories if story.slug == slug]
+        if not found:
+            raise web.HTTPNotFound
+        return web.Response(text=articles.page(found[0]), content_type="text/html")
+
+    app = web.Application()
+    app.add_routes([web.get("/feed.xml", feed), web.get("/{slug}", page)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    site = web.TCPSite(runner, HOST, 0)
+    await site.start()
+    try:
+        yield f"{HOST}:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def _serve(site: Path, *, say: Callable[[str], None]) -> None:
+    try:
+        async with serve(site, host=HOST, port=0) as address:
+            say(f"Open {address}/ in a browser. Ctrl-C ends it.")
+            await asyncio.Event().wait()
+    except OSError as e:
+        raise SettingsError(f"{HOST}: cannot serve there: {e.strerror}") from e

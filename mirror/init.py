@@ -1,0 +1,135 @@
+"""What `mirror init` makes: a settings file, the secrets, root 1 and its public half in the site."""
+
+import dataclasses
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from mirror.errors import SettingsError
+from mirror.formats import ed25519, minisig, root, sshsig
+from mirror.keys import Keys, write_secret
+from mirror.settings import Settings
+
+ROOT_VALID_S = 366 * 24 * 3600  # a root is renewed once a year, or its index is refused
+MAX_AGE_S = 3 * 24 * 3600  # an index older than this is called stale
+ROOT_NOTE = """\
+root.pem is the offline secret of this mirror: it says which keys may sign.
+
+It does not belong on this machine. Move it now to a USB stick or a card that is kept apart
+from the machine that runs the mirror, and delete it here. The mirror never needs it; it is
+needed once a year, and when a key was stolen.
+
+1.root.json is public. Give it, or its key phrase, to readers and verifiers by another way than
+the mirrors themselves: whoever has it can check every article.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the operator said on the command line about the new mirror."""
+
+    name: str
+    origin: str
+    feeds: Collection[str]
+    lang: str = "en"
+    allow_hosts: Collection[str] = ()
+
+
+def make(folder: Path, wishes: Wishes, *, now: int) -> None:
+    """Make a mirror's folder: settings, secrets, the root and its public half in the site.
+
+    Raises:
+        SettingsError: the folder holds something already, or a value has no meaning.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise SettingsError(f"{folder}: is not empty, and nothing in it will be overwritten")
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = folder / "mirror.toml"
+    settings.write_text(_settings_text(wishes), encoding="utf-8")
+    try:
+        Settings.load(settings)
+    except SettingsError:
+        settings.unlink()
+        raise
+    keys = Keys.make(wishes.origin)
+    keys.save(folder / "keys")
+    seed = secrets.token_bytes(ed25519.KEY_SIZE)
+    offline = folder / "root"
+    offline.mkdir(mode=0o700)
+    write_secret(offline / "root.pem", seed)
+    (offline / "README.txt").write_text(ROOT_NOTE, encoding="utf-8")
+    first = first_root(keys, seed, now=now)
+    (offline / "1.root.json").write_bytes(bytes(first))
+    trust = folder / "site" / "trust"
+    trust.mkdir(parents=True)
+    for path, data in trust_files(first).items():
+        (trust / path).write_bytes(data)
+
+
+def first_root(keys: Keys, seed: bytes, *, now: int) -> root.Root:
+    """Return root 1 of a new origin, signed by the one root secret `seed`."""
+    roles = {
+        "root": root.Role((ed25519.public_of(seed),), 1),
+        "snapshot": root.Role((keys.public("log"),), 1),
+        "targets": root.Role((keys.public("articles"),), 1),
+        "timestamp": root.Role((keys.public("clock"),), 1),
+    }
+    unsigned = root.Root(
+        version=1,
+        expires=now + ROOT_VALID_S,
+        roles=roles,
+        logs=(keys.log_entry,),
+        minisign=keys.public("minisign"),
+        ssh=keys.public("ssh"),
+        max_age_s=MAX_AGE_S,
+    )
+    return dataclasses.replace(unsigned, signatures=root.sign(unsigned, [seed]))
+
+
+def trust_files(trusted: root.Root) -> dict[str, bytes]:
+    """Return the files of a site's `trust/` that belong to a root, by name."""
+    origin = trusted.open.origin
+    return {
+        f"{trusted.version}.root.json": bytes(trusted),
+        "policy": root.policy(trusted.open),
+        "minisign.pub": minisig.public_file(trusted.minisign, origin=origin),
+        "allowed_signers": sshsig.allowed_signers(trusted.ssh, origin=origin),
+        "log.vkey": f"{trusted.open.log}\n".encode(),
+    }
+
+
+def _settings_text(wishes: Wishes) -> str:
+    """Return the example file with these values in it, its explanations kept."""
+    text = _example().read_text(encoding="utf-8")
+    head, _, rest = text.partition("# One such section for each feed")
+    section, marker, tail = rest.partition("# How sources are asked.")
+    head = _with(head, "name", _quoted(wishes.name))
+    head = _with(head, "origin", _quoted(wishes.origin))
+    head = _with(head, "lang", _quoted(wishes.lang))
+    head = _with(head, "home", '""')
+    sections = [_with(section, "url", _quoted(url)) for url in wishes.feeds]
+    more = [part[part.index("[[feeds]]") :] for part in sections[1:]]
+    hosts = ", ".join(map(_quoted, wishes.allow_hosts))
+    tail = _with(tail, "allow_hosts", f"[{hosts}]")
+    return (
+        head + "# One such section for each feed" + "".join([*sections[:1], *more]) + marker + tail
+    )
+
+
+def _with(text: str, key: str, value: str) -> str:
+    lines = text.split("\n")
+    at = next(i for i, line in enumerate(lines) if line.startswith(f"{key} = "))
+    lines[at] = f"{key} = {value}"
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+
+
+def _example() -> Path:
+    packaged = Path(str(resources.files("mirror") / "mirror.toml"))
+    return packaged if packaged.exists() else Path(__file__).parents[1] / "config" / "mirror.toml"

@@ -1,0 +1,180 @@
+"""One poll of a feed: fetch it, parse it, and find the articles of its new entries.
+
+Everything that parses runs in the box. An entry or a feed that fails is a value with the
+sentence why; nothing here writes.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from mirror.article.article import Article
+from mirror.article.feed import MAX_FEED_BYTES, Entry, Feed, fingerprint
+from mirror.article.identity import Identity, identify
+from mirror.article.jobs import read_entry, read_feed, read_page
+from mirror.box import Box, Refused
+from mirror.errors import FetchError
+from mirror.fetch import Fetched, Fetcher, Validators
+from mirror.state import FeedState, State
+
+MAX_PAGE_BYTES = 5 * 1024 * 1024  # real news pages are under 2 MB
+FEED_TYPES = "application/rss+xml, application/atom+xml, application/xml, text/xml, */*;q=0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A feed to be polled, and where its articles' text comes from."""
+
+    url: str
+    text: Literal["auto", "feed", "page"]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry's outcome: its article, or the sentence why there is none yet."""
+
+    key: str
+    digest: bytes
+    identity: Identity | None
+    article: Article | None = None
+    problem: str = ""
+    held: bool = False
+    """The page could not be had: nobody's fault, tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A feed's outcome: what was found in it, or the sentence why it failed."""
+
+    source: Source
+    found: tuple[Found, ...] = ()
+    problem: str = ""
+    seen: FeedState | None = None
+    unchanged: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Poller:
+    """What polling needs; `parallel` pages are asked for at the same time."""
+
+    sources: Sequence[Source]
+    lang: str
+    state: State
+    fetcher: Fetcher
+    box: Box
+    parallel: int
+
+
+async def polls(poller: Poller, progress: Callable[[str], None]) -> AsyncIterator[Poll]:
+    """Yield each feed's outcome, in the order of the settings; several are fetched at once."""
+    gate = asyncio.Semaphore(poller.parallel)
+
+    async def gated(source: Source) -> Poll:
+        async with gate:
+            progress(source.url)
+            return await _poll(poller, source)
+
+    async with asyncio.TaskGroup() as group:
+        for task in [group.create_task(gated(source)) for source in poller.sources]:
+            yield await task
+
+
+async def _poll(poller: Poller, source: Source) -> Poll:
+    held = poller.state.feed(source.url)
+    validators = Validators(etag=held.etag, last_modified=held.last_modified)
+    try:
+        fetched = await poller.fetcher.get(
+            source.url, max_bytes=MAX_FEED_BYTES, validators=validators, accept=FEED_TYPES
+        )
+    except FetchError as e:
+        return Poll(source, problem=str(e))
+    if fetched is None:
+        return Poll(source)
+    print_ = fingerprint(fetched.body)
+    got = fetched.validators
+    seen = FeedState(etag=got.etag, last_modified=got.last_modified, fingerprint=print_)
+    if print_ == held.fingerprint:
+        return Poll(source, seen=seen)
+    parsed = await poller.box.run(
+        read_feed, fetched.body, url=fetched.url, content_type=fetched.content_type
+    )
+    if isinstance(parsed, Refused):
+        return Poll(source, problem=f"{source.url}: {parsed.reason}")
+    return await _entries(poller, Poll(source, seen=seen), parsed)
+
+
+async def _entries(poller: Poller, poll: Poll, parsed: Feed) -> Poll:
+    """Return `poll` with what is new in the parsed feed, oldest first."""
+    source, lang = poll.source, parsed.lang or poller.lang
+    identities = identify(parsed, url=source.url)
+    pairs = reversed(list(zip(identities, parsed.entries, strict=True)))
+    candidates = [
+        (entry, Found(_key(source, identity, entry), _digest(source, entry), identity))
+        for identity, entry in pairs
+    ]
+    fresh = [each for each in candidates if poller.state.seen(each[1].key) != each[1].digest]
+    gate = asyncio.Semaphore(poller.parallel)
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(_find(poller, source, gate, entry, found, lang=lang))
+            for entry, found in fresh
+        ]
+    unchanged = len(parsed.entries) - len(fresh)
+    return replace(poll, found=tuple(task.result() for task in tasks), unchanged=unchanged)
+
+
+def _key(source: Source, identity: Identity | None, entry: Entry) -> str:
+    name = identity.keys[0] if identity else f"{entry.link} {entry.title}"
+    return f"{source.url} {name}"
+
+
+def _digest(source: Source, entry: Entry) -> bytes:
+    """Return what tells whether an entry is worth parsing again; its dates are not."""
+    fields = (source.text, entry.link, entry.title, *entry.authors, entry.html, entry.lang)
+    return hashlib.sha256("\0".join(fields).encode(errors="surrogatepass")).digest()
+
+
+async def _find(
+    poller: Poller,
+    source: Source,
+    gate: asyncio.Semaphore,
+    entry: Entry,
+    found: Found,
+    *,
+    lang: str,
+) -> Found:
+    name = f"{source.url}: {entry.link or entry.guid or entry.title or 'an entry'}"
+    if found.identity is None:
+        return replace(found, problem=f"{name}: no guid, link or title of its own")
+    if source.text == "feed" or (source.text == "auto" and entry.full):
+        made = await poller.box.run(read_entry, b"", entry=entry, lang=lang)
+    else:
+        async with gate:
+            page = await _page(poller, entry)
+        if isinstance(page, str):
+            return replace(found, problem=f"{name}: {page}", held=True)
+        made = await poller.box.run(
+            *(read_page, page.body),
+            entry=entry,
+            url=page.url,
+            content_type=page.content_type,
+            lang=lang,
+        )
+    if isinstance(made, Refused):
+        return replace(found, problem=f"{name}: {made.reason}")
+    return replace(found, article=made)
+
+
+async def _page(poller: Poller, entry: Entry) -> Fetched | str:
+    """Return the page of a teaser, or why it is not to be had now."""
+    if not entry.link:
+        return "only a teaser, and no link to its page"
+    try:
+        page = await poller.fetcher.get(
+            entry.link, max_bytes=MAX_PAGE_BYTES, accept="text/html, */*"
+        )
+    except FetchError as e:
+        return str(e)
+    return page if page else "its page answered 304 unasked"

@@ -1,0 +1,164 @@
+"""The settings file, `mirror.toml`, as values; its messages are for the operator.
+
+`config/mirror.toml` explains every key; a test holds the two together.
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from mirror.errors import FormatError, SettingsError
+from mirror.formats.checkpoint import check_origin
+from mirror.formats.url import canonical_url
+
+MAX_BYTES = 1024 * 1024  # a file of settings is a few kB; a larger one is another file
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _origin(value: str) -> str:
+    try:
+        return check_origin(value)
+    except FormatError as e:
+        raise ValueError(str(e)) from e
+
+
+def _address(value: str) -> str:
+    try:
+        canonical_url(value)
+    except FormatError as e:
+        raise ValueError(str(e)) from e
+    return value
+
+
+def _optional_address(value: str) -> str:
+    return value and _address(value)
+
+
+def _host(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ValueError("a host with its port was expected, such as 10.0.0.5:8080")
+    return value
+
+
+class Newsroom(_Section):
+    """Whose articles are mirrored."""
+
+    name: Annotated[str, Field(min_length=1, max_length=200)]
+    origin: Annotated[str, AfterValidator(_origin)]
+    lang: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] = "en"
+    home: Annotated[str, AfterValidator(_optional_address)] = ""
+
+
+class FeedSettings(_Section):
+    """One feed of the newsroom."""
+
+    url: Annotated[str, AfterValidator(_address)]
+    text: Literal["auto", "feed", "page"] = "auto"
+
+
+class Fetch(_Section):
+    """How sources are asked."""
+
+    allow_hosts: list[Annotated[str, AfterValidator(_host)]] = []
+    timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
+    parallel: Annotated[int, Field(ge=1, le=64)] = 4
+    user_agent: Annotated[str, Field(pattern=r"^[\x20-\x7e]*$", max_length=200)] = ""
+
+
+class Paths(_Section):
+    """Where things are kept, relative to the settings file."""
+
+    keys: str = "keys"
+    state: str = "state.db"
+    site: str = "site"
+
+
+class BoxSettings(_Section):
+    """The workers that parse."""
+
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
+
+
+class Settings(_Section):
+    """All of `mirror.toml`."""
+
+    newsroom: Newsroom
+    feeds: Annotated[list[FeedSettings], Field(min_length=1)]
+    fetch: Fetch = Fetch()
+    paths: Paths = Paths()
+    box: BoxSettings = BoxSettings()
+
+    @classmethod
+    def load(cls, path: Path) -> "Settings":
+        """Read a settings file.
+
+        Raises:
+            SettingsError: not readable, not TOML, or a key or value that has no meaning;
+                the message names file, key, what was expected and what is near.
+        """
+        try:
+            with path.open("rb") as file:
+                text = file.read(MAX_BYTES + 1)
+            if len(text) > MAX_BYTES:
+                raise SettingsError(f"{path}: more than {MAX_BYTES} bytes: not a settings file")
+            value = tomllib.loads(text.decode())
+        except OSError as e:
+            raise SettingsError(f"{path}: not readable: {e.strerror}") from e
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
+            raise SettingsError(f"{path}: not TOML: {e}") from e
+        try:
+            settings = cls.model_validate(value)
+        except ValidationError as e:
+            raise SettingsError(f"{path}: {_explained(e)}") from e
+        _check_distinct(settings, path)
+        return settings
+
+
+def _check_distinct(settings: Settings, path: Path) -> None:
+    urls = [feed.url for feed in settings.feeds]
+    for url in urls:
+        if urls.count(url) > 1:
+            raise SettingsError(f"{path}: feeds: {url}: stands there twice")
+
+
+def _explained(e: ValidationError) -> str:
+    return "; ".join(_problem(dict(error)) for error in e.errors())
+
+
+def _problem(error: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where}: no such key{_near(error['loc'])}"
+    if error["type"] == "missing":
+        return f"{where}: missing"
+    what = error["msg"].removeprefix("Value error, ")
+    return f"{where}: {what[0].lower()}{what[1:]}, not {error['input']!r:.100}"
+
+
+def _near(loc: tuple[str | int, ...]) -> str:
+    names = _keys_at([part for part in loc[:-1] if isinstance(part, str)])
+    close = difflib.get_close_matches(str(loc[-1]), names, n=1, cutoff=0.6)
+    if close:
+        return f", did you mean {close[0]}?"
+    return f": expected one of {', '.join(names)}"
+
+
+_SECTIONS: dict[str, type[BaseModel]] = {
+    "newsroom": Newsroom,
+    "feeds": FeedSettings,
+    "fetch": Fetch,
+    "paths": Paths,
+    "box": BoxSettings,
+}
+
+
+def _keys_at(section: list[str]) -> list[str]:
+    model = _SECTIONS[section[0]] if section else Settings
+    return list(model.model_fields)

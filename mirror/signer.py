@@ -1,0 +1,282 @@
+"""The one writer of the log: compare-and-swap, then sign, then publish.
+
+`append` makes a round durable in the database, with the signed records and all documents, and
+only then is a checkpoint signed that commits to it. Everything after `append` is a pure function
+of the database, so recovery after a crash is the same code as normal work.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from mirror.article.article import Article
+from mirror.article.front import front_page, mirrors_page
+from mirror.article.identity import Identity
+from mirror.article.page import Masthead, render
+from mirror.errors import FormatError, StateError
+from mirror.formats import tlog
+from mirror.formats.checkpoint import Checkpoint
+from mirror.formats.encoding import encode_time
+from mirror.formats.index import NEWEST, Index, Item, Ref, cut_title, levels
+from mirror.formats.paths import (
+    CHECKPOINT,
+    article_folder,
+    revision_path,
+    short_id,
+)
+from mirror.formats.note import Note
+from mirror.formats.record import HTML, INDEX_ID, JSON, Doc, parse
+from mirror.formats.root import Root
+from mirror.keys import Keys
+from mirror.site import (
+    KEEP_INDEX_S,
+    KEEP_PARTIAL_S,
+    Catalogue,
+    log_files,
+    proof_files,
+    replaced_partials,
+)
+from mirror.state import ArticleState, LogState, State
+
+REFRESH_S = 3600  # how old the clock's word gets while nothing is new
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An article to be published: a new one, or the next revision of `held`."""
+
+    article: Article
+    identity: Identity
+    source: str
+    held: ArticleState | None
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The keys in use, the log's state, and what the root says about them."""
+
+    keys: Keys
+    state: State
+    root: Root
+    masthead: Masthead
+    lang: str
+
+    # Appending.
+
+    def append(self, drafts: Sequence[Draft], *, now: int) -> dict[bytes, str]:
+        """Append `drafts` and an index document to the log, durably.
+
+        Returns the drafts that no page can be made of: the reason, by their identity's id.
+
+        Raises:
+            StateError: the log moved on meanwhile.
+            StoreError: the database's disk is full; nothing was appended.
+        """
+        refused: dict[bytes, str] = {}
+        with self.state.transaction():
+            log = self.state.log()
+            time = max(now, log.time)  # never decreasing from leaf to leaf
+            records: list[bytes] = []
+            numbers = []
+            for draft in drafts:
+                try:
+                    record = self._add(draft, leaf=log.size + len(records), time=time)
+                except FormatError as e:
+                    refused[draft.identity.id] = f"{draft.article.url}: {e}"
+                    continue
+                records.append(self.keys.seal(record))
+                numbers.append(record.n)
+            if records:
+                index = self._add_index(log, numbers, time=time)
+                records.append(self.keys.seal(index))
+                self._extend(log, records, index)
+        return refused
+
+    def _add(self, draft: Draft, *, leaf: int, time: int) -> Doc:
+        held, article = draft.held, draft.article
+        short = held.short if held else self._free_path(draft.identity.id)
+        id_ = held.id if held else draft.identity.id
+        rev, n = (held.rev + 1, held.n) if held else (1, self.state.count())
+        pages = render(article, masthead=self.masthead, rev=rev, id_hex=id_.hex())
+        sha256 = hashlib.sha256(pages[0]).digest()
+        first, prev = (held.first, held.leaf) if held else (time, None)
+        shown = cut_title(article.title), article.lang, article.dir
+        self.state.put_article(
+            ArticleState(
+                *(n, id_, short, first, rev, leaf, time, len(pages[0]), sha256, *shown),
+                *(None, article.digest, draft.source),
+            )
+        )
+        self.state.add_aliases(n, draft.identity.keys)
+        self.state.put_outbox(self._documents(short, rev, pages, leaf=leaf, time=time))
+        return Doc("doc", id_, n, rev, first, time, HTML, len(pages[0]), sha256, prev)
+
+    def _free_path(self, id_: bytes) -> str:
+        short = short_id(id_)
+        if self.state.holder(short):
+            raise FormatError(f"{article_folder(short)}: another article has this path")
+        return short
+
+    def _documents(
+        self, short: str, rev: int, pages: Sequence[bytes], *, leaf: int, time: int
+    ) -> dict[str, bytes]:
+        files: dict[str, bytes] = {}
+        for part, page in enumerate(pages, 1):
+            path = revision_path(short, rev, part=part)
+            files |= {path: page} | self.keys.sign_file(path, page, leaf=leaf, time=time)
+        return files
+
+    def _add_index(self, log: LogState, numbers: Sequence[int], *, time: int) -> Doc:
+        state = self.state
+        count = state.count()
+        catalogue = Catalogue(
+            count, lambda a, b: [article.item for article in state.articles(a, b)], state.nodes
+        )
+        for level in range(levels(count)):
+            for k, node in catalogue.changed(level, numbers):
+                data = bytes(node)
+                state.add_garbage(
+                    (old.path for old in state.nodes(level, k, k + 1)), keep_s=KEEP_INDEX_S
+                )
+                ref = self._keep(data)
+                state.put_node(level, k, ref)
+        newest = [each.item for each in state.newest(NEWEST)]
+        document = Index(
+            *(self.keys.origin, self.root.version, self.masthead.newsroom, self.lang, time, count),
+            tuple(item for item in newest if isinstance(item, Item)),
+            catalogue.top,
+            (),
+        )
+        ref = self._keep(bytes(document))
+        rev, first = log.index_rev + 1, log.index_first if log.index_rev else time
+        prev = log.index_leaf if log.index_rev else None
+        return Doc("index", INDEX_ID, 0, rev, first, time, JSON, ref.length, ref.sha256, prev)
+
+    def _keep(self, document: bytes) -> Ref:
+        ref = Ref(len(document), hashlib.sha256(document).digest())
+        self.state.put_outbox({ref.path: document})
+        return ref
+
+    def _extend(self, log: LogState, records: Sequence[bytes], index: Doc) -> None:
+        state = self.state
+        hashes = [tlog.leaf_hash(record) for record in records]
+        state.put_tiles(tlog.append(state.read_tile, log.size, hashes))
+        state.add_leaves(log.size, records)
+        size = log.size + len(records)
+        if log.index_ref:
+            state.add_garbage([log.index_ref], keep_s=KEEP_INDEX_S)
+        state.add_garbage(replaced_partials(old=log.size, new=size), keep_s=KEEP_PARTIAL_S)
+        new = replace(
+            log,
+            size=size,
+            root=tlog.range_root(state.read_tile, 0, size),
+            time=index.time,
+            index_leaf=size - 1,
+            index_rev=index.rev,
+            index_first=index.first,
+            index_ref=Ref(index.length, index.sha256).path,
+        )
+        state.swap(log, new)
+
+    # Publishing what was appended.
+
+    def unsigned_files(self) -> dict[str, bytes]:
+        """Return what a checkpoint of the appended leaves refers to, and no site has yet."""
+        log = self.state.log()
+        files = self.state.outbox()
+        files |= log_files(
+            self.state.read_tile, self.state.records, old=log.published, new=log.size
+        )
+        return files
+
+    def sign_checkpoint(self, *, now: int) -> None:
+        """Sign the log's present state once; it stays the same until the clock is refreshed.
+
+        Only after `unsigned_files` are in the site: a signature can not be taken back.
+        """
+        log = self.state.log()
+        if not log.checkpoint:
+            self._cosign(log, time=max(now, log.time, log.cosigned))
+
+    def _cosign(self, log: LogState, *, time: int) -> None:
+        checkpoint = Checkpoint(log.origin, log.size, log.root)
+        signed = self.keys.sign_checkpoint(checkpoint, time=time)
+        with self.state.transaction():
+            self.state.keep_checkpoint(signed, cosigned=time)
+
+    def signed_files(self) -> dict[str, bytes]:
+        """Return the proofs, pages for people and heads that belong to the checkpoint."""
+        log = self.state.log()
+        records = self.state.records(log.published, log.size)
+        files = proof_files(
+            *(self.state.read_tile, records),
+            first=log.published,
+            size=log.size,
+            checkpoint=log.checkpoint,
+        )
+        return files | self._pages(log, records) | {CHECKPOINT: log.checkpoint}
+
+    def _pages(self, log: LogState, records: Sequence[bytes]) -> dict[str, bytes]:
+        outbox = self.state.outbox()
+        index = Index.parse(outbox[log.index_ref])
+        front = front_page(index, masthead=self.masthead)
+        until = f" size={log.size} expires={encode_time(log.time + self.root.max_age_s)}"
+        files = {"index.html": front, "mirrors.html": mirrors_page(index, masthead=self.masthead)}
+        files |= self.keys.sign_file(
+            "index.html", front, leaf=log.index_leaf, time=log.time, more=until
+        )
+        for record in map(parse, (Note.parse(leaf).text for leaf in records)):
+            if isinstance(record, Doc) and record.t == "doc":
+                short = short_id(record.id)
+                newest = outbox[revision_path(short, record.rev)]
+                files[f"{article_folder(short)}/index.html"] = newest
+        return files
+
+    def mark_published(self, *, now: int) -> None:
+        """Note that `unsigned_files` and `signed_files` are in the site."""
+        with self.state.transaction():
+            self.state.mark_published(self.state.log().size, now=now)
+
+    def refresh(self, *, now: int) -> dict[str, bytes]:
+        """Return the heads with the clock's newer word, or nothing while it is fresh enough.
+
+        The clock says, when nothing is new, that nothing is: a mirror that shows an
+        older word is late or withholds.
+        """
+        log = self.state.log()
+        if not log.size or now - log.cosigned < REFRESH_S:
+            return {}
+        self._cosign(log, time=now)
+        log = self.state.log()
+        proof = proof_files(
+            *(self.state.read_tile, self.state.records(log.index_leaf, log.size)),
+            first=log.index_leaf,
+            size=log.size,
+            checkpoint=log.checkpoint,
+        )
+        return {CHECKPOINT: log.checkpoint, **proof}
+
+    def check_not_behind(self, name: str, published: bytes | None) -> None:
+        """Return if the checkpoint found in store `name` is one that this database signed.
+
+        Raises:
+            StateError: it is not, or it is gone: to go on would sign a fork.
+        """
+        log = self.state.log()
+        if published is None:
+            if log.published:
+                raise StateError(f"{name}: empty, but {log.published} leaves were published there")
+            return
+        try:
+            checkpoint = Checkpoint.parse(Note.parse(published).text)
+        except FormatError as e:
+            raise StateError(f"{name}: its checkpoint is not readable: {e}") from e
+        here = f"{self.state.path}: it has {log.size} leaves of {log.origin}"
+        if checkpoint.origin != log.origin or checkpoint.size > log.size:
+            what = f"{checkpoint.size} of {checkpoint.origin}"
+            raise StateError(f"{here}, but {name} shows {what}: restore the newest database")
+        if self._root_at(checkpoint.size) != checkpoint.root:
+            raise StateError(f"{here}, but {name} shows another tree of {checkpoint.size}")
+
+    def _root_at(self, size: int) -> bytes:
+        return tlog.range_root(self.state.read_tile, 0, size)
