@@ -24,6 +24,7 @@ from mirror.formats.paths import article_folder, short_id
 from mirror.formats.url import article_id, canonical_url
 from mirror.report import Report
 from mirror.state import InUseError
+from mirror.tell import told
 
 DONE, FAILED, USAGE, FORK, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 130
 CLEAR_LINE = "\r\x1b[K"
@@ -84,11 +85,15 @@ def _add_once(verbs: Any) -> None:  # noqa: ANN401
 
 def _add_verify(verbs: Any) -> None:  # noqa: ANN401
     verify = _verb(verbs, "verify", _verify, "check a file, a folder or an address")
-    verify.add_argument("target", metavar="TARGET", help="an article, a site's folder, or https://…")
+    verify.add_argument("target", metavar="TARGET", help="a page, a folder or https://…")
     verify.add_argument("--root", type=Path, required=True, metavar="FILE", help="1.root.json")
     verify.add_argument("--remember", type=Path, metavar="FILE", help="keep what was seen there")
     verify.add_argument(
-        "--allow-host", action="append", default=[], metavar="HOST:PORT", help="on a private network"
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="on a private network",
     )
 
 
@@ -150,7 +155,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _answer(report.to_json())
     else:
-        for line in report.lines():
+        for line in told(report):
             print(_plain(line))
     return DONE if report.ok else FAILED
 
@@ -180,7 +185,11 @@ def _path(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    return asyncio.run(demo.run(arguments.out, once=arguments.once, say=print, now=_now))
+    return asyncio.run(demo.run(arguments.out, once=arguments.once, say=_say, now=_now))
+
+
+def _say(line: str) -> None:
+    print(_plain(line), flush=True)
 
 
 def _answer(value: object) -> None:

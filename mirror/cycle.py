@@ -7,6 +7,7 @@ next cycle meets it again.
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from mirror.article.article import Article
@@ -63,8 +64,10 @@ async def run_cycle(
     summary = Summary(feeds=len(desk.poller.sources))
     desk.signer.check_not_behind(desk.site.name, await desk.site.get(CHECKPOINT))
     await publish(desk, now=now)  # what a crash left appended and unpublished
-    async for poll in polls(desk.poller, progress):
-        await _take(desk, poll, summary, now=now, progress=progress)
+    async with aclosing(polls(desk.poller, progress)) as outcomes:
+        async for some in outcomes:
+            progress(f"{sum(len(poll.found) for poll in some)} entries")
+            await _take(desk, some, summary, now=now)
     heads = await asyncio.to_thread(desk.signer.refresh, now=now())
     await write(desk.site, heads)
     await _collect_garbage(desk, now=now())
@@ -98,38 +101,32 @@ async def _collect_garbage(desk: Desk, *, now: int) -> None:
 
 
 async def _take(
-    desk: Desk,
-    poll: Poll,
-    summary: Summary,
-    *,
-    now: Callable[[], int],
-    progress: Callable[[str], None],
+    desk: Desk, some: Sequence[Poll], summary: Summary, *, now: Callable[[], int]
 ) -> None:
-    """Publish what a poll found, and remember what is dealt with."""
-    summary.unchanged += poll.unchanged
-    if poll.problem:
-        summary.feeds_failed += 1
-        summary.problems.append(poll.problem)
-        return
+    """Publish what some polls found, and remember what is dealt with."""
+    for poll in some:
+        summary.unchanged += poll.unchanged
+        if poll.problem:
+            summary.feeds_failed += 1
+            summary.problems.append(poll.problem)
+    found = [(poll.source.url, each) for poll in some for each in poll.found]
     dealt: dict[str, bytes] = {}
-    for start in range(0, len(poll.found), ROUND):
-        batch = poll.found[start : start + ROUND]
-        drafts = _drafts(desk, poll, batch, summary)
-        refused: Mapping[bytes, str] = {}
-        if drafts:
-            progress(f"{poll.source.url}: {len(drafts)} articles")
-            refused = await _append(desk, drafts, now=now)
+    for start in range(0, len(found), ROUND):
+        batch = found[start : start + ROUND]
+        drafts = _drafts(desk, batch, summary)
+        refused = await _append(desk, drafts, now=now) if drafts else {}
         _count(summary, drafts, refused)
         dealt |= {
             each.key: each.digest
-            for each in batch
+            for _, each in batch
             if each.article and each.identity and each.identity.id not in refused
         }
     with desk.state.transaction():
         desk.state.put_seen(dealt)
-        # A validator kept too early would hide, behind a 304, what is still to be dealt with.
-        if poll.seen and len(dealt) == len(poll.found):
-            desk.state.put_feed(poll.source.url, poll.seen)
+        for poll in some:
+            # A validator kept too early would hide, behind a 304, what is still to be done.
+            if poll.seen and all(each.key in dealt for each in poll.found):
+                desk.state.put_feed(poll.source.url, poll.seen)
 
 
 async def _append(
@@ -154,16 +151,16 @@ def _count(summary: Summary, drafts: Iterable[Draft], refused: Mapping[bytes, st
             summary.new += 1
 
 
-def _drafts(desk: Desk, poll: Poll, found: Iterable[Found], summary: Summary) -> list[Draft]:
+def _drafts(desk: Desk, found: Iterable[tuple[str, Found]], summary: Summary) -> list[Draft]:
     drafts: dict[bytes, Draft] = {}
     configured = {source.url for source in desk.poller.sources}
-    for each in found:
+    for source, each in found:
         if each.article is None or each.identity is None:
             summary.held += each.held
             summary.refused += not each.held
             summary.problems.append(each.problem)
             continue
-        draft = _decide(desk.state, each.article, each.identity, poll.source.url, configured)
+        draft = _decide(desk.state, each.article, each.identity, source, configured)
         id_ = draft.held.id if draft and draft.held else each.identity.id
         if draft is None or id_ in drafts:
             summary.unchanged += 1

@@ -1,4 +1,4 @@
-"""What `mirror init` makes: a settings file, the secrets, root 1 and its public half in the site."""
+"""What `mirror init` makes: a settings file, the secrets, and root 1 in the site."""
 
 import dataclasses
 import secrets

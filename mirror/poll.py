@@ -6,7 +6,7 @@ sentence why; nothing here writes.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -67,8 +67,12 @@ class Poller:
     parallel: int
 
 
-async def polls(poller: Poller, progress: Callable[[str], None]) -> AsyncIterator[Poll]:
-    """Yield each feed's outcome, in the order of the settings; several are fetched at once."""
+async def polls(poller: Poller, progress: Callable[[str], None]) -> AsyncGenerator[list[Poll]]:
+    """Yield feeds' outcomes as they come, those that came meanwhile together.
+
+    So one round publishes what many feeds brought, and none waits for the slowest. The
+    caller closes the generator; polls under way are then cancelled.
+    """
     gate = asyncio.Semaphore(poller.parallel)
 
     async def gated(source: Source) -> Poll:
@@ -76,9 +80,18 @@ async def polls(poller: Poller, progress: Callable[[str], None]) -> AsyncIterato
             progress(source.url)
             return await _poll(poller, source)
 
-    async with asyncio.TaskGroup() as group:
-        for task in [group.create_task(gated(source)) for source in poller.sources]:
-            yield await task
+    # No task group: it would turn the closing of this generator into an error of its own.
+    tasks = [asyncio.create_task(gated(source)) for source in poller.sources]
+    left = set(tasks)
+    try:
+        while left:
+            done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
+            yield [task.result() for task in tasks if task in done]
+    finally:
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
 
 
 async def _poll(poller: Poller, source: Source) -> Poll:

@@ -15,6 +15,7 @@ from mirror.cycle import Summary, run_cycle
 from mirror.demo import articles
 from mirror.errors import SettingsError
 from mirror.serve import serve
+from mirror.tell import told
 
 ORIGIN = "demo.invalid"
 HOST = "127.0.0.1"
@@ -39,22 +40,17 @@ async def run(
 async def _made_and_valid(out: Path, *, say: Callable[[str], None], now: Callable[[], int]) -> bool:
     stories = list(articles.STORIES)
     async with _newsroom(stories) as address:
-        wishes = init.Wishes(
-            name=articles.NAME,
-            origin=ORIGIN,
-            feeds=[f"http://{address}/feed.xml"],
-            allow_hosts=[address],
-        )
+        feeds = [f"http://{address}/{lang}.xml" for lang in articles.LANGUAGES]
+        wishes = init.Wishes(name=articles.NAME, origin=ORIGIN, feeds=feeds, allow_hosts=[address])
         init.make(out, wishes, now=now())
-        say(f"{articles.NAME}, an invented newsroom, publishes a feed at http://{address}/feed.xml")
+        say(f"{articles.NAME}, an invented newsroom, publishes its feeds at {', '.join(feeds)}")
         _say_summary(await _cycle(out, now), say)
         stories[0] = articles.CORRECTED
         say("The newsroom corrects an article.")
         _say_summary(await _cycle(out, now), say)
-    report = await check(
-        *(str(out / "site"),), root=out / "root" / "1.root.json", remember=None, now=now
-    )
-    for line in report.lines():
+    root = out / "root" / "1.root.json"
+    report = await check(str(out / "site"), root=root, remember=None, now=now, fetcher=None)
+    for line in told(report):
         say(line)
     return report.ok
 
@@ -76,7 +72,8 @@ async def _newsroom(stories: list[articles.Story]) -> AsyncIterator[str]:
     """Serve the newsroom on a free port of loopback; yield `host:port`."""
 
     async def feed(request: web.Request) -> web.Response:
-        text = articles.feed(tuple(stories), base=f"http://{request.host}")
+        lang = request.match_info["lang"]
+        text = articles.feed(tuple(stories), lang, base=f"http://{request.host}")
         return web.Response(text=text, content_type="application/rss+xml")
 
     async def page(request: web.Request) -> web.Response:
@@ -87,7 +84,7 @@ async def _newsroom(stories: list[articles.Story]) -> AsyncIterator[str]:
         return web.Response(text=articles.page(found[0]), content_type="text/html")
 
     app = web.Application()
-    app.add_routes([web.get("/feed.xml", feed), web.get("/{slug}", page)])
+    app.add_routes([web.get("/{lang}.xml", feed), web.get("/{slug}", page)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, HOST, 0)

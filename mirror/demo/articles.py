@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 NAME = "The Harbour Courier"
+LANGUAGES = ("en", "ru", "fa")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ STORIES = (
             "own.”",
             "From today the ferry leaves at 23:40 each night but Saturday. The fare is unchanged.",
         ),
-        caption="The ferry at the old harbour on Sunday night. Photo: Ada Marsh / The Harbour Courier",
+        caption="The ferry at the old harbour on Sunday night. Ada Marsh / Harbour Courier",
     ),
     Story(
         "biblioteka",
@@ -151,14 +152,16 @@ def page(story: Story) -> str:
     )
 
 
-def feed(stories: tuple[Story, ...], *, base: str) -> str:
-    """Return the newsroom's RSS feed; `base` is its site's address without a slash at the end."""
-    items = "".join(_item(story, base) for story in reversed(stories))
+def feed(stories: tuple[Story, ...], lang: str, *, base: str) -> str:
+    """Return the newsroom's RSS feed in one language; `base` is its site's address."""
+    chosen = [story for story in reversed(stories) if story.lang == lang]
+    items = "".join(_item(story, base) for story in chosen)
     return (
         '<?xml version="1.0" encoding="utf-8"?>'
         '<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"'
         ' xmlns:dc="http://purl.org/dc/elements/1.1/"><channel>'
-        f"<title>{NAME}</title><link>{base}/</link><description>News of a small town</description>"
+        f"<title>{NAME}</title><link>{base}/</link><language>{lang}</language>"
+        "<description>News of a small town</description>"
         f"{items}</channel></rss>"
     )
 
@@ -170,6 +173,6 @@ def _item(story: Story, base: str) -> str:
     return (
         f"<item><title>{escape(story.title)}</title><link>{link}</link>"
         f'<guid isPermaLink="true">{link}</guid><pubDate>{story.date}</pubDate>'
-        f"<dc:creator>{escape(story.author)}</dc:creator><dc:language>{story.lang}</dc:language>"
+        f"<dc:creator>{escape(story.author)}</dc:creator>"
         f"<description>{teaser}</description>{full}</item>"
     )
