@@ -145,7 +145,10 @@ def _show_summary(summary: Summary) -> None:
         print(f"mirror: {_plain(problem)}", file=sys.stderr)
     counts = ("new", "revised", "unchanged", "held", "refused")
     print(", ".join(f"{getattr(summary, name)} {name}" for name in counts))
-    print(f"log: {summary.log_size} leaves")
+    print(
+        f"{summary.feeds} feeds, of which {summary.feeds_unchanged} unchanged,"
+        f" {summary.feeds_failed} failed; log: {summary.log_size} leaves"
+    )
     for name, state in summary.stores.items():
         print(f"{name}: {state}")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from mirror.article.article import Article
 from mirror.article.identity import Identity
-from mirror.formats.paths import CHECKPOINT
+from mirror.formats.paths import CHECKPOINT, INDEX_PROOF
 from mirror.poll import Found, Poll, Poller, polls
 from mirror.signer import Draft, Signer
 from mirror.state import State
@@ -32,6 +32,7 @@ class Summary:
     held: int = 0
     refused: int = 0
     feeds: int = 0
+    feeds_unchanged: int = 0
     feeds_failed: int = 0
     log_size: int = 0
     stores: dict[str, str] = field(default_factory=dict)
@@ -68,7 +69,8 @@ async def run_cycle(
         async for some in outcomes:
             progress(f"{sum(len(poll.found) for poll in some)} entries")
             await _take(desk, some, summary, now=now)
-    heads = await asyncio.to_thread(desk.signer.refresh, now=now())
+    shown = await desk.site.get(INDEX_PROOF) or b""
+    heads = await asyncio.to_thread(desk.signer.refresh, now=now(), shown=shown)
     await write(desk.site, heads)
     await _collect_garbage(desk, now=now())
     summary.log_size = desk.state.log().size
@@ -106,6 +108,7 @@ async def _take(
     """Publish what some polls found, and remember what is dealt with."""
     for poll in some:
         summary.unchanged += poll.unchanged
+        summary.feeds_unchanged += poll.same
         if poll.problem:
             summary.feeds_failed += 1
             summary.problems.append(poll.problem)
@@ -119,8 +122,9 @@ async def _take(
         dealt |= {
             each.key: each.digest
             for _, each in batch
-            if each.article and each.identity and each.identity.id not in refused
+            if each.article and each.identity.id not in refused
         }
+    await _add_aliases(desk, [each for _, each in found if each.key in dealt])
     with desk.state.transaction():
         desk.state.put_seen(dealt)
         for poll in some:
@@ -155,7 +159,7 @@ def _drafts(desk: Desk, found: Iterable[tuple[str, Found]], summary: Summary) ->
     drafts: dict[bytes, Draft] = {}
     configured = {source.url for source in desk.poller.sources}
     for source, each in found:
-        if each.article is None or each.identity is None:
+        if each.article is None:
             summary.held += each.held
             summary.refused += not each.held
             summary.problems.append(each.problem)
@@ -167,6 +171,24 @@ def _drafts(desk: Desk, found: Iterable[tuple[str, Found]], summary: Summary) ->
         else:
             drafts[id_] = draft
     return list(drafts.values())
+
+
+async def _add_aliases(desk: Desk, found: Sequence[Found]) -> None:
+    """Let new addresses of known articles lead to them, for the database and for readers."""
+    aliases: dict[int, list[str]] = {}
+    pages: dict[str, bytes] = {}
+    for each in found:
+        held = desk.state.find(each.identity.keys)
+        new = [key for key in each.identity.keys if desk.state.find([key]) is None]
+        if held and new:
+            aliases.setdefault(held.n, []).extend(new)
+            if any(key.startswith("link ") for key in new):
+                pages |= desk.signer.alias_pages(held, each.identity)
+    # The page first: a crash between the two is mended by the next cycle.
+    await write(desk.site, pages)
+    with desk.state.transaction():
+        for n, keys in aliases.items():
+            desk.state.add_aliases(n, keys)
 
 
 def _decide(

@@ -37,7 +37,7 @@ class Found:
 
     key: str
     digest: bytes
-    identity: Identity | None
+    identity: Identity
     article: Article | None = None
     problem: str = ""
     held: bool = False
@@ -53,6 +53,8 @@ class Poll:
     problem: str = ""
     seen: FeedState | None = None
     unchanged: int = 0
+    same: bool = False
+    """The feed as a whole is what it was at the last poll, so nothing in it was looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +106,12 @@ async def _poll(poller: Poller, source: Source) -> Poll:
     except FetchError as e:
         return Poll(source, problem=str(e))
     if fetched is None:
-        return Poll(source)
+        return Poll(source, same=True)
     print_ = fingerprint(fetched.body)
     got = fetched.validators
     seen = FeedState(etag=got.etag, last_modified=got.last_modified, fingerprint=print_)
     if print_ == held.fingerprint:
-        return Poll(source, seen=seen)
+        return Poll(source, seen=seen, same=True)
     parsed = await poller.box.run(
         read_feed, fetched.body, url=fetched.url, content_type=fetched.content_type
     )
@@ -121,11 +123,9 @@ async def _poll(poller: Poller, source: Source) -> Poll:
 async def _entries(poller: Poller, poll: Poll, parsed: Feed) -> Poll:
     """Return `poll` with what is new in the parsed feed, oldest first."""
     source, lang = poll.source, parsed.lang or poller.lang
-    identities = identify(parsed, url=source.url)
-    pairs = reversed(list(zip(identities, parsed.entries, strict=True)))
     candidates = [
-        (entry, Found(_key(source, identity, entry), _digest(source, entry), identity))
-        for identity, entry in pairs
+        (entry, Found(f"{source.url} {identity.keys[0]}", _digest(source, entry), identity))
+        for identity, entry in reversed(identify(parsed, url=source.url))
     ]
     fresh = [each for each in candidates if poller.state.seen(each[1].key) != each[1].digest]
     gate = asyncio.Semaphore(poller.parallel)
@@ -136,11 +136,6 @@ async def _entries(poller: Poller, poll: Poll, parsed: Feed) -> Poll:
         ]
     unchanged = len(parsed.entries) - len(fresh)
     return replace(poll, found=tuple(task.result() for task in tasks), unchanged=unchanged)
-
-
-def _key(source: Source, identity: Identity | None, entry: Entry) -> str:
-    name = identity.keys[0] if identity else f"{entry.link} {entry.title}"
-    return f"{source.url} {name}"
 
 
 def _digest(source: Source, entry: Entry) -> bytes:
@@ -159,8 +154,6 @@ async def _find(
     lang: str,
 ) -> Found:
     name = f"{source.url}: {entry.link or entry.guid or entry.title or 'an entry'}"
-    if found.identity is None:
-        return replace(found, problem=f"{name}: no guid, link or title of its own")
     if source.text == "feed" or (source.text == "auto" and entry.full):
         made = await poller.box.run(read_entry, b"", entry=entry, lang=lang)
     else:

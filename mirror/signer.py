@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mirror.article.article import Article
-from mirror.article.front import front_page, mirrors_page
+from mirror.article.front import alias_page, front_page, mirrors_page
 from mirror.article.identity import Identity
 from mirror.article.page import Masthead, render
 from mirror.errors import FormatError, StateError
@@ -18,13 +18,13 @@ from mirror.formats import tlog
 from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.encoding import encode_time
 from mirror.formats.index import NEWEST, Index, Item, Ref, cut_title, levels
+from mirror.formats.note import Note
 from mirror.formats.paths import (
     CHECKPOINT,
     article_folder,
     revision_path,
     short_id,
 )
-from mirror.formats.note import Note
 from mirror.formats.record import HTML, INDEX_ID, JSON, Doc, parse
 from mirror.formats.root import Root
 from mirror.keys import Keys
@@ -232,22 +232,38 @@ class Signer:
                 files[f"{article_folder(short)}/index.html"] = newest
         return files
 
+    def alias_pages(self, held: ArticleState, identity: Identity) -> dict[str, bytes]:
+        """Return the page that leads from another address of an article to it, if it has one.
+
+        A path that is another article's, or the article's own, is left alone.
+        """
+        short = short_id(identity.id)
+        if short == held.short or self.state.holder(short):
+            return {}
+        return {
+            f"{article_folder(short)}/index.html": alias_page(held.item, masthead=self.masthead)
+        }
+
     def mark_published(self, *, now: int) -> None:
         """Note that `unsigned_files` and `signed_files` are in the site."""
         with self.state.transaction():
             self.state.mark_published(self.state.log().size, now=now)
 
-    def refresh(self, *, now: int) -> dict[str, bytes]:
+    def refresh(self, *, now: int, shown: bytes | None = None) -> dict[str, bytes]:
         """Return the heads with the clock's newer word, or nothing while it is fresh enough.
 
         The clock says, when nothing is new, that nothing is: a mirror that shows an
-        older word is late or withholds.
+        older word is late or withholds. `shown` is the site's last head, the index's proof:
+        where it has an older word than was signed, a crash came between, and it is said again.
         """
         log = self.state.log()
-        if not log.size or now - log.cosigned < REFRESH_S:
+        if not log.size:
             return {}
-        self._cosign(log, time=now)
-        log = self.state.log()
+        if now - log.cosigned >= REFRESH_S:
+            self._cosign(log, time=now)
+            log = self.state.log()
+        elif shown is None or shown.endswith(log.checkpoint):
+            return {}
         proof = proof_files(
             *(self.state.read_tile, self.state.records(log.index_leaf, log.size)),
             first=log.index_leaf,

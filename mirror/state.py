@@ -334,12 +334,12 @@ def _prepare(db: sqlite3.Connection, origin: str) -> sqlite3.Connection:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:
         empty = (origin, 0, b"", 0, 0, b"", 0, 0, 0, 0, "")
-        db.executescript(f"BEGIN;{_SCHEMA}COMMIT;")
-        with db:
-            db.execute("BEGIN")
-            db.execute("INSERT INTO log VALUES(?,?,?,?,?,?,?,?,?,?,?)", empty)
-            db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-            db.execute("COMMIT")
+        db.execute("BEGIN IMMEDIATE")  # all or nothing: half a database would never open again
+        for statement in _SCHEMA.split(";"):
+            db.execute(statement)
+        db.execute("INSERT INTO log VALUES(?,?,?,?,?,?,?,?,?,?,?)", empty)
+        db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        db.execute("COMMIT")
     elif version != SCHEMA_VERSION:
         raise StateError(f"schema {version}, this program knows {SCHEMA_VERSION}: update it")
     held = db.execute("SELECT origin FROM log").fetchone()[0]

@@ -1,0 +1,64 @@
+"""The front page and the list of mirrors: for people, made anew with every index document."""
+
+from html import escape
+
+from mirror.article.lang import direction
+from mirror.article.page import _HEAD as HEAD
+from mirror.article.page import TO_ROOT, Masthead
+from mirror.article.strings import strings
+from mirror.formats.encoding import encode_time
+from mirror.formats.index import AnyItem, Index, Item
+from mirror.formats.paths import article_folder
+
+
+def front_page(index: Index, *, masthead: Masthead) -> bytes:
+    """Return `index.html`: the newest articles, each a link to its page."""
+    items = "".join(map(_line, index.newest))
+    words = strings(index.lang)
+    body = (
+        f"<main><ul>{items}</ul></main>"
+        f'<footer><nav><a href="mirrors.html">{words.mirrors}</a></nav></footer>'
+    )
+    return _shell(masthead.newsroom, index.lang, body)
+
+
+def mirrors_page(index: Index, *, masthead: Masthead) -> bytes:
+    """Return `mirrors.html`: where else the same site can be read, and how to check it."""
+    mirrors = "".join(
+        f'<li><a href="{escape(each.url)}"><bdi dir="ltr">{escape(each.url)}</bdi></a></li>'
+        for each in index.mirrors
+    )
+    words = strings(index.lang)
+    files = "".join(
+        f'<li><a href="trust/{name}"><bdi dir="ltr">trust/{name}</bdi></a></li>'
+        for name in (f"{index.root}.root.json", "minisign.pub", "allowed_signers", "log.vkey")
+    )
+    body = f"<main><h1>{words.mirrors}</h1><ul>{mirrors}</ul><ul>{files}</ul></main>"
+    return _shell(masthead.newsroom, index.lang, body)
+
+
+def alias_page(item: AnyItem, *, masthead: Masthead) -> bytes:
+    """Return the `index.html` at another address of an article: a link to it, no redirect."""
+    title = item.title if isinstance(item, Item) else item.id
+    lang = item.lang if isinstance(item, Item) else ""
+    target = f"{TO_ROOT}{article_folder(item.id)}/index.html"
+    link = f'<main><p><a href="{target}" dir="auto">{escape(title)}</a></p></main>'
+    return _shell(masthead.newsroom, lang, link, top=TO_ROOT)
+
+
+def _line(item: Item) -> str:
+    when = encode_time(item.time)
+    return (
+        f'<li><a href="{article_folder(item.id)}/index.html" lang="{escape(item.lang)}"'
+        f' dir="{item.dir}">{escape(item.title)}</a> <small><time datetime="{when}">'
+        f'<bdi dir="ltr">{when[:10]}</bdi></time></small></li>'
+    )
+
+
+def _shell(newsroom: str, lang: str, body: str, *, top: str = "") -> bytes:
+    name = escape(newsroom)
+    return (
+        f'<!doctype html><html lang="{escape(lang)}" dir="{direction(lang)}">'
+        f"<head>{HEAD}<title>{name}</title></head><body>"
+        f'<header><a href="{top}index.html" dir="auto">{name}</a></header>{body}</body></html>\n'
+    ).encode()

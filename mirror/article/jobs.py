@@ -1,0 +1,46 @@
+"""What runs in the box: the three jobs that meet hostile bytes, and their rehearsal."""
+
+from mirror.article import extract, feed
+from mirror.article.article import Article
+from mirror.article.feed import Entry, Feed
+
+_TEXT = "".join(
+    f"<p>Paragraph number {number} of the rehearsal is long enough to be taken for real text.</p>"
+    for number in range(30)
+)
+_FEED = (
+    '<?xml version="1.0"?><rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/'
+    'content/"><channel><title>Rehearsal</title><link>https://example.org/</link><item>'
+    "<title>One</title><link>https://example.org/1</link><pubDate>Mon, 16 Nov 2026 06:30:00 GMT"
+    f"</pubDate><content:encoded><![CDATA[{_TEXT}]]></content:encoded></item></channel></rss>"
+)
+_PAGE = (
+    '<!doctype html><html lang="en"><head><title>One</title><meta name="date" content="2026-11-16">'
+    f"</head><body><article><h1>One</h1>{_TEXT}</article></body></html>"
+)
+
+
+def read_feed(body: bytes, *, url: str, content_type: str) -> Feed:
+    """See `mirror.article.feed.parse_feed`."""
+    return feed.parse_feed(body, url=url, content_type=content_type)
+
+
+def read_entry(body: bytes, *, entry: Entry, lang: str) -> Article:
+    """See `mirror.article.extract.from_entry`; the hostile bytes are in `entry`."""
+    return extract.from_entry(entry, lang=lang)
+
+
+def read_page(body: bytes, *, entry: Entry, url: str, content_type: str, lang: str) -> Article:
+    """See `mirror.article.extract.from_page`."""
+    return extract.from_page(body, entry=entry, url=url, content_type=content_type, lang=lang)
+
+
+def warm_up() -> None:
+    """Run each job once, so that every parser has loaded what it loads on first use.
+
+    Afterwards the worker can open no file.
+    """
+    url = "https://example.org/1"
+    [entry] = read_feed(_FEED.encode(), url=url, content_type="application/rss+xml").entries
+    read_entry(b"", entry=entry, lang="en")
+    read_page(_PAGE.encode(), entry=entry, url=url, content_type="text/html", lang="en")
