@@ -17,7 +17,7 @@ from mirror.errors import FormatError, StateError
 from mirror.formats import tlog
 from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.encoding import encode_time
-from mirror.formats.index import NEWEST, Index, Item, Ref, cut_title, levels
+from mirror.formats.index import MAX_BYTES, NEWEST, Index, Item, Ref, cut_title, levels
 from mirror.formats.note import Note
 from mirror.formats.paths import (
     CHECKPOINT,
@@ -147,7 +147,10 @@ class Signer:
             catalogue.top,
             (),
         )
-        ref = self._keep(bytes(document))
+        data = bytes(document)
+        if len(data) > MAX_BYTES:  # no verifier would read it
+            raise StateError(f"index: {len(data)} bytes, at most {MAX_BYTES} may be signed")
+        ref = self._keep(data)
         rev, first = log.index_rev + 1, log.index_first if log.index_rev else time
         prev = log.index_leaf if log.index_rev else None
         return Doc("index", INDEX_ID, 0, rev, first, time, JSON, ref.length, ref.sha256, prev)
@@ -160,7 +163,11 @@ class Signer:
     def _extend(self, log: LogState, records: Sequence[bytes], index: Doc) -> None:
         state = self.state
         hashes = [tlog.leaf_hash(record) for record in records]
-        state.put_tiles(tlog.append(state.read_tile, log.size, hashes))
+        try:
+            tiles = tlog.append(state.read_tile, log.size, hashes)
+        except FormatError as e:
+            raise StateError(f"{state.path}: damaged: {e}: restore a backup") from e
+        state.put_tiles(tiles)
         state.add_leaves(log.size, records)
         size = log.size + len(records)
         if log.index_ref:

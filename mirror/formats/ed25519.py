@@ -19,15 +19,9 @@ SIGNATURE_SIZE = 64  # bytes
 _P = 2**255 - 19
 _SIGN_BIT = 1 << 255
 
-_LOW_ORDER_Y = frozenset(
-    {
-        0,
-        1,
-        _P - 1,
-        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
-        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7,
-    }
-)
+_Y8 = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826  # of order 8
+
+_LOW_ORDER_Y = frozenset({0, 1, _P - 1, _Y8, _P - _Y8})
 """The y coordinates of the eight points whose order divides 8."""
 
 

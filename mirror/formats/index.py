@@ -10,6 +10,7 @@ The catalogue is a tree with fan-out 64 in the order of `n`; the index document 
 top level, which is the lowest one of at most 64 nodes.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -28,12 +29,13 @@ from mirror.formats.encoding import (
 )
 from mirror.formats.record import CODES, Code
 
-MAX_BYTES = 64 * 1024  # of an index document or a node; a full node of long titles has 40 kB
+MAX_BYTES = 64 * 1024  # of an index document or a node; a full node of the longest titles fits
 FAN_OUT = 64
 NEWEST = 30
 MAX_TITLE = 300  # characters; a longer one is cut in the index, never on the page
+MAX_TITLE_BYTES = 600  # as JSON: 64 titles in any script leave a node below `MAX_BYTES`
 VERSION = 1
-PATH_ID = 20  # characters of base32: the id as a path carries it
+_PATH_ID = re.compile(r"[a-z2-7]{20}", re.ASCII)  # a path is made of it: no dot, no slash
 
 Direction = Literal["ltr", "rtl"]
 Kind = Literal["https", "onion", "ipns", "dnslink", "gateway", "dns"]
@@ -233,8 +235,22 @@ def position(n: int, level: int) -> int:
 
 
 def cut_title(title: str) -> str:
-    """Return `title` as an item carries it."""
-    return title if len(title) <= MAX_TITLE else title[: MAX_TITLE - 1] + "…"
+    """Return `title` as an item carries it.
+
+    Raises:
+        FormatError: text that has no UTF-8 form (a lone surrogate).
+    """
+    if _fits(title):
+        return title
+    kept = title[: MAX_TITLE - 1]
+    while not _fits(kept + "…"):
+        kept = kept[:-1]
+    return kept + "…"
+
+
+def _fits(title: str) -> bool:
+    quotes = 2
+    return len(title) <= MAX_TITLE and len(encode_json(title)) - quotes <= MAX_TITLE_BYTES
 
 
 def _decode(data: bytes) -> Any:  # noqa: ANN401 - checked by the callers
@@ -267,12 +283,12 @@ def _item(value: object) -> AnyItem:
     if isinstance(value, dict) and "void" in value:
         id_, n, rev, leaf, code = fields(value, *_VOID)
         _numbers(n, rev, leaf)
-        if code not in CODES or len(_text(id_)) != PATH_ID:
+        if code not in CODES or not _PATH_ID.fullmatch(_text(id_)):
             raise FormatError("index: a withdrawn item's code or id is not of its form")
         return VoidItem(id_, n, rev, leaf, code)
     id_, n, rev, leaf, time, length, sha256, title, lang, dir_ = fields(value, *_ITEM)
     _numbers(n, rev, leaf, length)
-    if dir_ not in ("ltr", "rtl") or len(_text(id_)) != PATH_ID:
+    if dir_ not in ("ltr", "rtl") or not _PATH_ID.fullmatch(_text(id_)):
         raise FormatError("index: an item's dir or id is not of its form")
     hash_ = decode_hex(_text(sha256), size=HASH_SIZE)
     at = decode_time(_text(time))

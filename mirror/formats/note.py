@@ -26,7 +26,7 @@ MAX_SIGNATURES = 32  # verifying one costs about 0.1 ms; more are an attack on t
 ID_SIZE = 4  # bytes of a key's hash that a signature line begins with
 TIMESTAMP_SIZE = 8  # bytes, big-endian Unix seconds, of a cosignature
 
-_NAME = re.compile(r"[^\s+\x00-\x1f\x7f]{1,255}")
+_NAME = re.compile(r"[^\s+\x00-\x1f\x7f\ud800-\udfff]{1,255}")
 _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 _LINE = re.compile(r"— (\S+) (\S+)")
 

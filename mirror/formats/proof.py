@@ -21,7 +21,7 @@ from mirror.errors import FormatError
 from mirror.formats.encoding import HASH_SIZE, decode_base64, decode_number, encode_base64
 from mirror.formats.tlog import MAX_PROOF
 
-MAX_BYTES = 16 * 1024  # a record of 4 kB in base64, 63 hashes and a checkpoint of 8 kB fit
+MAX_BYTES = 16 * 1024  # a record of 4 kB, 53 hashes (2^53 leaves) and a checkpoint of 8 kB fit
 _MAGIC = "c2sp.org/tlog-proof@v1"
 
 

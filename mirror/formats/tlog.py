@@ -34,10 +34,12 @@ def root_from_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[byte
     RFC 9162 section 2.1.3.2. Whether that root is the right one, the caller compares.
 
     Raises:
-        FormatError: the index is not in the tree, or the proof has another length.
+        FormatError: the index is not in the tree, or the proof or a hash has another length.
     """
     if not 0 <= index < size:
         raise FormatError(f"proof: leaf {index} is not in a tree of {size}")
+    if any(len(hash_) != HASH_SIZE for hash_ in (leaf, *proof)):
+        raise FormatError("proof: a hash of another length than 32 bytes")
     fn, sn, found = index, size - 1, leaf
     for hash_ in proof:
         if sn == 0:
@@ -64,7 +66,7 @@ def is_consistent(
     """
     if size1 == size2:
         return size1 > 0 and root1 == root2 and not proof
-    if not 0 < size1 < size2 or not proof:
+    if not 0 < size1 < size2 or not proof or any(len(hash_) != HASH_SIZE for hash_ in proof):
         return False
     path = list(proof)
     if size1 & (size1 - 1) == 0:
@@ -115,6 +117,9 @@ def append(read: ReadTile, size: int, leaves: Sequence[bytes]) -> Mapping[tuple[
 
     Keys are (level, n), values all hashes of the tile by then. Reads at most the last
     tile of each level: the work is O(new leaves + levels), whatever the log's size.
+
+    Raises:
+        FormatError: a tile that is read holds less than the first `size` leaves say.
     """
     changed: dict[tuple[int, int], bytes] = {}
     level, first, new = 0, size, list(leaves)
@@ -138,6 +143,8 @@ def _extend(
     while taken < len(new):
         room = WIDTH - held
         old = read(level, n)[: held * HASH_SIZE] if held else b""
+        if len(old) != held * HASH_SIZE:
+            raise FormatError(f"tile {level}/{n}: too short")
         changed[level, n] = old + b"".join(new[taken : taken + room])
         taken, n, held = taken + room, n + 1, 0
 
@@ -199,7 +206,10 @@ def inclusion_proof(read: ReadTile, index: int, size: int) -> list[bytes]:
 
 
 def consistency_proof(read: ReadTile, size1: int, size2: int) -> list[bytes]:
-    """Return the hashes that show the tree of `size1` leaves inside that of `size2`."""
+    """Return the hashes that show the tree of `size1` leaves inside that of `size2`.
+
+    `size1` is from 1 to `size2`.
+    """
     proof: list[bytes] = []
     start, end, whole = 0, size2, True
     while size1 != end:

@@ -33,7 +33,10 @@ def canonical_url(address: str) -> str:
     if url.protocol == "http:":
         url.protocol = "https:"
     url.hash = ""
-    url.search = "&".join(part for part in url.search[1:].split("&") if not _is_tracking(part))
+    query = "&".join(part for part in url.search[1:].split("&") if not _is_tracking(part))
+    url.search = f"?{query}" if query else ""  # the setter eats one "?", the query's own perhaps
+    if len(url.href) > MAX_URL:
+        raise FormatError(f"address: more than {MAX_URL} characters once it is percent-encoded")
     return str(url.href)
 
 
