@@ -3,8 +3,7 @@
 from html import escape
 
 from mirror.article.lang import direction
-from mirror.article.page import _HEAD as HEAD
-from mirror.article.page import TO_ROOT, Masthead
+from mirror.article.page import HEAD, TO_ROOT, Masthead
 from mirror.article.strings import strings
 from mirror.formats.encoding import encode_time
 from mirror.formats.index import AnyItem, Index, Item

@@ -8,10 +8,13 @@ Direction = Literal["ltr", "rtl"]
 _TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4}\Z")
 _RTL_SCRIPTS = frozenset({"Arab", "Hebr", "Thaa", "Syrc", "Nkoo", "Adlm", "Rohg", "Mand", "Samr"})
 _RTL_LANGUAGES = frozenset(
-    # Languages whose usual script runs from right to left (CLDR); `ku` is not among
-    # them: Kurmanji is written in Latin letters, Sorani has its own code, `ckb`.
-    "ar arz ary apc acm ajp aeb ars fa prs he iw yi ji ur ps ckb sdh lrc dv sd ug ks "
-    "syr nqo azb mzn glk bal pnb skr rhg haz bgn".split()
+    # Those whose usual script runs from right to left (CLDR). `ku` is not among them:
+    # Kurmanji is written in Latin letters, Sorani has its own code, `ckb`.
+    re.findall(
+        r"\w+",
+        "ar arz ary apc acm ajp aeb ars fa prs he iw yi ji ur ps ckb sdh lrc dv sd ug ks "
+        "syr nqo azb mzn glk bal pnb skr rhg haz bgn",
+    )
 )
 _RTL_LETTERS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LETTERS = re.compile(r"[^\W\d_]")
@@ -32,9 +35,10 @@ def direction(tag: str, sample: str = "") -> Direction:
     Many Persian and Arabic sites leave their software's "en-US" in place, so a sample
     most of whose letters run from right to left outweighs the tag.
     """
-    letters = len(_LETTERS.findall(sample))
-    if letters >= 20 and len(_RTL_LETTERS.findall(sample)) * 2 > letters:
-        return "rtl"
+    if _RTL_LETTERS.search(sample):
+        letters = len(_LETTERS.findall(sample))
+        if letters >= 20 and len(_RTL_LETTERS.findall(sample)) * 2 > letters:
+            return "rtl"
     first, *rest = tag.split("-")
     for part in rest:
         if len(part) == 4 and part.isalpha():

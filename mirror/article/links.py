@@ -2,7 +2,6 @@
 
 import ada_url
 
-from mirror.article.text import without_controls
 from mirror.errors import FormatError
 from mirror.formats.url import canonical_url
 
@@ -13,8 +12,8 @@ MAX_URL_CHARS = 2000
 def absolute(url: str, base: str) -> str:
     """Return `url`, relative to `base`, as an absolute http or https address, or "".
 
-    Parsed as WHATWG says, which is what a browser will do with it: tabs inside
-    `java\\tscript:` and backslashes mean there what they mean here.
+    Parsed as WHATWG says, which is what a browser will do with it: a tab inside of
+    `javascript:` and a backslash mean here what they mean there.
     """
     href = _parsed(url, base)
     return href if href.startswith(("https://", "http://")) else ""
@@ -42,11 +41,13 @@ def original(link: str) -> str:
 
 
 def _parsed(url: str, base: str) -> str:
-    url = without_controls(url).strip()
+    url = url.strip()
     if not url or len(url) > MAX_URL_CHARS:
         return ""
     try:
-        href = ada_url.join_url(base, url) if base else ada_url.URL(url).href
-    except ValueError:
+        # One that begins like this means the same with any base, and is parsed twice as fast.
+        whole = not base or url.startswith(("https://", "http://"))
+        href = ada_url.normalize_url(url) if whole else ada_url.join_url(base, url)
+    except (ValueError, UnicodeError):
         return ""
     return str(href) if len(href) <= MAX_URL_CHARS else ""

@@ -3,7 +3,9 @@
 import html
 import re
 
-_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
+_CONTROLS = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
 """What no field may hold: C0 and C1 controls, lone surrogates (not UTF-8), non-characters."""
 _BREAKS = re.compile("[ \t\n\x0b\x0c\r\x85\u2028\u2029]+")
 """Space in the sense of HTML, and line breaks; not U+00A0, which authors set on purpose."""

@@ -1,0 +1,123 @@
+"""Hostile HTML to clean blocks: an allow-list, rebuilt from nothing.
+
+Three steps, each enough against most attacks: the shape is checked before a parser sees it
+(`limits`); the tree is walked and new markup written from a fixed set of tags, every address
+parsed again (`flow`); and each block with a tag inside passes nh3's allow-list, after which
+nothing is added.
+Text is not touched: no quote is balanced, no letter changed. Runs of white space become one
+space, as a browser shows them.
+"""
+
+import re
+from collections.abc import Sequence
+
+from lxml import etree, html
+
+from mirror.article.context import Context
+from mirror.article.flow import Flow
+from mirror.article.limits import MAX_BODY_CHARS, MAX_BODY_TAGS, check_depth, check_markup
+from mirror.article.select import article_blocks
+from mirror.article.tags import CLEANER
+from mirror.article.text import without_controls
+from mirror.errors import FormatError
+
+_HEADING = re.compile(r"<(/?)h([1-6])\b")
+_BARE = re.compile(r"<p>[^<>]*</p>\Z")
+"""A paragraph of escaped text and nothing else: nothing in it could be refused."""
+
+
+def clean(markup: str, *, base: str, lang: str) -> tuple[str, ...]:
+    """Return the blocks of a body of HTML; `base` is what its relative addresses refer to.
+
+    Raises:
+        FormatError: too large, too crowded or too deeply nested (`limits`).
+    """
+    if len(markup) > MAX_BODY_CHARS:
+        raise FormatError(f"article: too large: more than {MAX_BODY_CHARS} characters")
+    markup = without_controls(markup)
+    check_markup(markup, subject="article", max_tags=MAX_BODY_TAGS)
+    root = parse_html(markup)
+    if root is None:
+        return ()
+    check_depth(root, subject="article")
+    return clean_tree(root, base=base, lang=lang)
+
+
+def clean_tree(root: etree._Element, *, base: str, lang: str) -> tuple[str, ...]:
+    """Return the blocks of a tree that `parse_html` made; the tree is used up."""
+    context = Context(base=base, lang=lang, targets=_targets(root))
+    flow = Flow(context)
+    flow.children(root)
+    flow.end_line()
+    return _cleaned(flow.blocks)
+
+
+def page_blocks(
+    root: etree._Element, lines: Sequence[str], *, base: str, lang: str, title: str
+) -> tuple[str, ...]:
+    """Return the blocks of the article in a whole page; `lines` are what `maintext` found."""
+    if not lines:
+        return ()
+    context = Context(base=base, lang=lang, targets=_targets(root), whole_page=True)
+    flow = Flow(context)
+    flow.children(root)
+    flow.end_line()
+    return _cleaned(article_blocks(flow.blocks, lines, title=title))
+
+
+def parse_page(markup: str) -> html.HtmlElement | None:
+    """Return the tree of a whole page, or None if it is empty."""
+    parser = html.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True
+    )
+    try:
+        return html.document_fromstring(markup.encode("utf-8", "replace"), parser)
+    except (etree.ParserError, etree.XMLSyntaxError):
+        return None
+
+
+def parse_html(markup: str) -> etree._Element | None:
+    """Return the tree of `markup`, read as leniently as a browser does, or None if empty."""
+    parser = etree.HTMLParser(
+        encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True
+    )
+    try:
+        root = etree.fromstring(markup.encode("utf-8", "replace"), parser)
+    except (etree.ParserError, etree.XMLSyntaxError):
+        return None  # nothing but space and comments
+    return root
+
+
+def _targets(root: etree._Element) -> dict[str, str]:
+    """Return new ids for the elements that links inside the text point to: footnotes."""
+    wanted = {
+        href[1:]
+        for link in root.iter("a")
+        if (href := link.get("href", "")).startswith("#") and len(href) > 1
+    }
+    if not wanted:
+        return {}
+    found = [
+        name
+        for element in root.iter(etree.Element)
+        for name in (element.get("id") or element.get("name"),)
+        if name in wanted
+    ]
+    return {name: f"n{number}" for number, name in enumerate(dict.fromkeys(found), 1)}
+
+
+def _cleaned(blocks: Sequence[str]) -> tuple[str, ...]:
+    cleaned = (
+        block if _BARE.match(block) else CLEANER.clean(block) for block in _renumbered(blocks)
+    )
+    return tuple(block for block in cleaned if block)
+
+
+def _renumbered(blocks: Sequence[str]) -> list[str]:
+    """Return blocks whose sub-headings begin at h2 (the title is h1) and skip no level."""
+    levels = sorted({match[2] for block in blocks if (match := _HEADING.match(block))})
+    new = {level: min(rank, 4) for rank, level in enumerate(levels, 2)}
+    return [
+        _HEADING.sub(lambda m: f"<{m[1]}h{new[m[2]]}", block) if _HEADING.match(block) else block
+        for block in blocks
+    ]

@@ -1,0 +1,200 @@
+"""An article to HTML files that need nothing else: level L0, for any browser, script or not.
+
+One file per part. Every part, compressed and with an answer's headers, passes where a
+connection is frozen after some 12 kB. The bytes depend on the arguments alone.
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from mirror.article.article import Article
+from mirror.article.parts import fits, in_parts
+from mirror.article.strings import Strings, strings, ui_language
+
+TO_ROOT = "../../../../../"
+"""Pages live at `a/<x>/<y>/<z>/<rest>/<rev>.html`: five folders below the site's root."""
+
+_CSS = (
+    ":root{color-scheme:light dark}"
+    "body{max-width:36em;margin:auto;padding:0 1em 2em;background:#fffefa;color:#1a1a1a;"
+    "font:1.1em/1.6 Georgia,serif;overflow-wrap:anywhere}"
+    "a{color:#0b57a4}"
+    "h1{font-size:1.7em;line-height:1.2;margin:.6em 0 .3em}"
+    "h2,h3,h4{line-height:1.3;margin:1.5em 0 .3em}"
+    "header{border-block-end:3px double}"
+    "header a,nav a{display:inline-block;padding:.6em 0;min-width:44px}"
+    "header a{font-weight:700;color:inherit;text-decoration:none}"
+    ".by,figure,footer,small{font:.85em/1.5 system-ui,sans-serif}"
+    "figure,blockquote{margin:1em 0;padding-inline-start:1em;border-inline-start:3px solid #999}"
+    ".credit,.by{opacity:.8}"
+    "table,pre{display:block;overflow-x:auto;border-collapse:collapse}"
+    "td,th{border:1px solid #999;padding:.2em .5em;text-align:start;overflow-wrap:normal}"
+    "footer{margin-top:2em;border-top:1px solid}"
+    "@media(prefers-color-scheme:dark){body{background:#16181b;color:#e4e2dd}a{color:#8ab8f0}}"
+    "@media print{nav{display:none}body{background:#fff;color:#000}a{color:#000}}"
+)
+_CSS_HASH = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
+HEAD = (
+    '<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src '
+    f"'none'; style-src 'sha256-{_CSS_HASH}'; img-src 'self'; base-uri 'none'; "
+    "form-action 'none'\">"
+    '<meta name="viewport" content="width=device-width,initial-scale=1">'
+    f'<meta name="referrer" content="no-referrer"><style>{_CSS}</style>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Masthead:
+    """Whose article a page shows."""
+
+    newsroom: str
+    origin: str
+    """The name of the log that the article is in."""
+    home: str
+    """The newsroom's own site, absolute, or ""."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """What all parts of one revision share."""
+
+    article: Article
+    masthead: Masthead
+    rev: int
+    id_hex: str
+
+    @property
+    def words(self) -> Strings:
+        return strings(self.article.lang)
+
+    def name(self, part: int) -> str:
+        """Return the file name of a part, from 1."""
+        return f"{self.rev}.html" if part == 1 else f"{self.rev}-{part}.html"
+
+
+def render(article: Article, *, masthead: Masthead, rev: int, id_hex: str) -> tuple[bytes, ...]:
+    """Return the files of one revision: `<rev>.html`, then `<rev>-2.html` and so on.
+
+    The first part holds the SHA-256 of each other one, so a proof of the first proves all.
+
+    Raises:
+        FormatError: it would need more parts than the first can list (`parts`).
+    """
+    sheet = _Sheet(article, masthead, rev, id_hex)
+    whole = _file(sheet, article.blocks, part=1, later=())
+    if fits(whole):
+        return (whole,)
+    return in_parts(
+        article.blocks,
+        whole=len(whole),
+        first=lambda blocks, later: _file(sheet, blocks, part=1, later=later),
+        other=lambda blocks, part, parts: _file(sheet, blocks, part=part, parts=parts),
+    )
+
+
+def _file(
+    sheet: _Sheet,
+    blocks: Sequence[str],
+    *,
+    part: int,
+    later: Sequence[bytes] = (),
+    parts: int = 1,
+) -> bytes:
+    """Return one part; `later` are the finished files of the others where this is the first."""
+    article = sheet.article
+    parts = max(parts, 1 + len(later))
+    newsroom = escape(sheet.masthead.newsroom)
+    pages = [
+        f'<!doctype html><html lang="{escape(article.lang)}" dir="{article.dir}"><head>{HEAD}'
+        f"<title>{escape(article.title)} · {newsroom}</title></head><body>"
+        f'<header><a href="{TO_ROOT}index.html" dir="auto">{newsroom}</a></header>'
+        '<main itemscope itemtype="https://schema.org/NewsArticle">'
+        f'<h1 itemprop="headline">{escape(article.title, quote=False)}</h1>',
+        _byline(sheet, part, parts),
+        '<div itemprop="articleBody">\n',
+        "\n".join(blocks),
+        "\n</div>",
+        _navigation(sheet, part, parts, later),
+        _footer(sheet, part),
+        "</main></body></html>\n",
+    ]
+    return "".join(pages).encode()
+
+
+def _byline(sheet: _Sheet, part: int, parts: int) -> str:
+    article, own = sheet.article, _own(sheet.article)
+    names = ", ".join(f'<span itemprop="author">{escape(name)}</span>' for name in article.authors)
+    date = article.published
+    when = (
+        f'<time itemprop="datePublished" datetime="{escape(date)}">'
+        f'<bdi dir="ltr">{escape(date[:10])} {escape(date[11:16])} UTC</bdi></time>'
+    )
+    line = " · ".join(piece for piece in (names, when if date else "") if piece)
+    html = f'<p class="by">{line}</p>' if line else ""
+    if article.partial:
+        html += f"<p{own}><strong>{sheet.words.partial}</strong></p>"
+    if parts > 1:
+        label = sheet.words.part.format(part=part, parts=parts)
+        html += f'<p class="by"{own}>{label}</p>'
+    return html
+
+
+def _navigation(sheet: _Sheet, part: int, parts: int, later: Sequence[bytes]) -> str:
+    """Return the links between parts, with the hashes of the others in the first."""
+    if parts == 1:
+        return ""
+    words = sheet.words
+    links = []
+    if part > 1:
+        links.append(f'<a href="{sheet.name(1)}">{words.first_part}</a>')
+    if part < parts:
+        links.append(f'<a href="{sheet.name(part + 1)}" rel="next">{words.next_part}</a>')
+    items = [
+        f'<li><a href="{sheet.name(number)}">{words.part.format(part=number, parts=parts)}</a> '
+        f'<small><bdi dir="ltr">SHA-256 {hashlib.sha256(data).hexdigest()}</bdi></small></li>'
+        for number, data in enumerate(later, 2)
+    ]
+    listing = f"<p>{words.parts.format(parts=parts)}</p><ul>{''.join(items)}</ul>" if items else ""
+    return f"<nav{_own(sheet.article)}><p>{' · '.join(links)}</p>{listing}</nav>"
+
+
+def _footer(sheet: _Sheet, part: int) -> str:
+    words, name = sheet.words, sheet.name(part)
+    # Only the first part has a record in the log; it holds the hashes of the others.
+    suffixes = (".tlog-proof", ".minisig", ".sig") if part == 1 else (".minisig", ".sig")
+    beside = " ".join(
+        f'<a href="{name}{suffix}"><bdi dir="ltr">{name}{suffix}</bdi></a>' for suffix in suffixes
+    )
+    check = escape(words.check).format(file=f'<bdi dir="ltr">{name}</bdi>')
+    return (
+        f"<footer{_own(sheet.article)}><p>{words.mirrored.format(rev=sheet.rev)}</p>"
+        f"{_original(sheet)}{_home(sheet.masthead)}<p>{check} {beside}</p>"
+        f'<p>{words.article_id} <bdi dir="ltr">{escape(sheet.id_hex)}</bdi> · '
+        f'<bdi dir="ltr">{escape(sheet.masthead.origin)}</bdi></p>'
+        f'<nav><a href="{TO_ROOT}mirrors.html">{words.mirrors}</a></nav></footer>'
+    )
+
+
+def _original(sheet: _Sheet) -> str:
+    url = escape(sheet.article.url)
+    link = f'<a itemprop="url" href="{url}"><bdi dir="ltr">{url}</bdi></a>'
+    return f"<p>{sheet.words.original}: {link}</p>" if url else ""
+
+
+def _home(masthead: Masthead) -> str:
+    if not masthead.home:
+        return ""
+    home = escape(masthead.home)
+    name = f"<bdi>{escape(masthead.newsroom)}</bdi>"
+    return f'<p>{name}: <a href="{home}"><bdi dir="ltr">{home}</bdi></a></p>'
+
+
+def _own(article: Article) -> str:
+    """Return the attributes of the page's own words where the article's language has none."""
+    own = ui_language(article.lang)
+    if own.split("-")[0] == article.lang.split("-")[0]:
+        return ""
+    return f' lang="{own}" dir="ltr"' if article.dir == "rtl" else f' lang="{own}"'

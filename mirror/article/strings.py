@@ -1,0 +1,188 @@
+"""What an article page says of its own, in the languages of its readers."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Strings:
+    """The page's own words in one language; `{…}` is filled by the page."""
+
+    photo: str
+    video: str
+    audio: str
+    embed: str
+    mirrored: str
+    """`{rev}`: the revision's number."""
+    original: str
+    partial: str
+    parts: str
+    part: str
+    """`{part}` of `{parts}`."""
+    next_part: str
+    first_part: str
+    check: str
+    """`{file}`: the page's own file name."""
+    mirrors: str
+    article_id: str
+
+
+_TABLE = {
+    "en": Strings(
+        photo="Photo",
+        video="Video",
+        audio="Audio",
+        embed="Embedded page",
+        mirrored="Mirrored copy, revision {rev}",
+        original="Original",
+        partial="This is only a part of the text: the source has published no more of it here.",
+        parts="This article has {parts} parts",
+        part="Part {part} of {parts}",
+        next_part="Next part",
+        first_part="First part",
+        check="To check this page, keep {file} and the files beside it:",
+        mirrors="Other mirrors",
+        article_id="Article",
+    ),
+    "ru": Strings(
+        photo="Фото",
+        video="Видео",
+        audio="Аудио",
+        embed="Встроенная страница",
+        mirrored="Копия на зеркале, редакция {rev}",
+        original="Оригинал",
+        partial="Это только часть текста: больше источник здесь не опубликовал.",
+        parts="Частей в этой статье: {parts}",
+        part="Часть {part} из {parts}",
+        next_part="Следующая часть",
+        first_part="Первая часть",
+        check="Чтобы проверить страницу, сохраните {file} и файлы рядом с ней:",
+        mirrors="Другие зеркала",
+        article_id="Статья",
+    ),
+    "fa": Strings(
+        photo="عکس",
+        video="ویدیو",
+        audio="صدا",
+        embed="صفحهٔ جاسازی‌شده",
+        mirrored="نسخهٔ آینه، ویرایش {rev}",
+        original="نسخهٔ اصلی",
+        partial="این فقط بخشی از متن است؛ منبع بیش از این را اینجا منتشر نکرده است.",
+        parts="این مقاله {parts} بخش دارد",
+        part="بخش {part} از {parts}",
+        next_part="بخش بعدی",
+        first_part="بخش نخست",
+        check="برای بررسی این صفحه، {file} و پرونده‌های کنار آن را نگه دارید:",
+        mirrors="آینه‌های دیگر",
+        article_id="مقاله",
+    ),
+    "ar": Strings(
+        photo="صورة",
+        video="فيديو",
+        audio="صوت",
+        embed="صفحة مضمّنة",
+        mirrored="نسخة مرآة، المراجعة {rev}",
+        original="الأصل",
+        partial="هذا جزء من النص فقط؛ لم ينشر المصدر هنا أكثر منه.",
+        parts="عدد أجزاء هذا المقال: {parts}",
+        part="الجزء {part} من {parts}",
+        next_part="الجزء التالي",
+        first_part="الجزء الأول",
+        check="للتحقق من هذه الصفحة احتفظ بـ {file} والملفات المجاورة لها:",
+        mirrors="مرايا أخرى",
+        article_id="المقال",
+    ),
+    "be": Strings(
+        photo="Фота",
+        video="Відэа",
+        audio="Аўдыя",
+        embed="Убудаваная старонка",
+        mirrored="Копія на люстэрку, рэдакцыя {rev}",
+        original="Арыгінал",
+        partial="Гэта толькі частка тэксту: больш крыніца тут не апублікавала.",
+        parts="Частак у гэтым артыкуле: {parts}",
+        part="Частка {part} з {parts}",
+        next_part="Наступная частка",
+        first_part="Першая частка",
+        check="Каб праверыць старонку, захавайце {file} і файлы побач з ёй:",
+        mirrors="Іншыя люстэркі",
+        article_id="Артыкул",
+    ),
+    "uk": Strings(
+        photo="Фото",
+        video="Відео",
+        audio="Аудіо",
+        embed="Вбудована сторінка",
+        mirrored="Копія на дзеркалі, редакція {rev}",
+        original="Оригінал",
+        partial="Це лише частина тексту: більше джерело тут не опублікувало.",
+        parts="Частин у цій статті: {parts}",
+        part="Частина {part} з {parts}",
+        next_part="Наступна частина",
+        first_part="Перша частина",
+        check="Щоб перевірити сторінку, збережіть {file} і файли поруч із нею:",
+        mirrors="Інші дзеркала",
+        article_id="Стаття",
+    ),
+    "zh-Hans": Strings(
+        photo="图片",
+        video="视频",
+        audio="音频",
+        embed="嵌入的页面",
+        mirrored="镜像副本，第 {rev} 版",
+        original="原文",
+        partial="这只是正文的一部分：来源在此没有发布更多内容。",
+        parts="本文共 {parts} 部分",
+        part="第 {part} 部分，共 {parts} 部分",
+        next_part="下一部分",
+        first_part="第一部分",
+        check="如需核验本页，请保存 {file} 及其旁边的文件：",
+        mirrors="其他镜像",
+        article_id="文章",
+    ),
+    "zh-Hant": Strings(
+        photo="圖片",
+        video="影片",
+        audio="音訊",
+        embed="嵌入的頁面",
+        mirrored="鏡像副本，第 {rev} 版",
+        original="原文",
+        partial="這只是正文的一部分：來源在此沒有發布更多內容。",
+        parts="本文共 {parts} 部分",
+        part="第 {part} 部分，共 {parts} 部分",
+        next_part="下一部分",
+        first_part="第一部分",
+        check="如需核驗本頁，請保存 {file} 及其旁邊的檔案：",
+        mirrors="其他鏡像",
+        article_id="文章",
+    ),
+    "tr": Strings(
+        photo="Fotoğraf",
+        video="Video",
+        audio="Ses",
+        embed="Gömülü sayfa",
+        mirrored="Ayna kopyası, {rev}. sürüm",
+        original="Özgün metin",
+        partial="Bu, metnin yalnızca bir bölümüdür; kaynak burada daha fazlasını yayımlamadı.",
+        parts="Bu yazı {parts} bölümdür",
+        part="Bölüm {part} / {parts}",
+        next_part="Sonraki bölüm",
+        first_part="İlk bölüm",
+        check="Bu sayfayı doğrulamak için {file} dosyasını ve yanındakileri saklayın:",
+        mirrors="Diğer aynalar",
+        article_id="Yazı",
+    ),
+}
+_TRADITIONAL = frozenset({"Hant", "TW", "HK", "MO"})
+
+
+def ui_language(lang: str) -> str:
+    """Return the language of the table that is nearest to the BCP 47 tag `lang`, else `en`."""
+    first, *rest = lang.split("-")
+    if first == "zh":
+        return "zh-Hant" if _TRADITIONAL.intersection(rest) else "zh-Hans"
+    return first if first in _TABLE else "en"
+
+
+def strings(lang: str) -> Strings:
+    """Return the page's words for an article in `lang`."""
+    return _TABLE[ui_language(lang)]

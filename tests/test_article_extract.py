@@ -1,0 +1,200 @@
+"""Entries and pages to articles."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mirror.article.article import Article
+from mirror.article.extract import from_entry, from_page
+from mirror.article.feed import Entry, parse_feed
+from mirror.article.text import visible_text
+from mirror.errors import FormatError
+
+DATA = Path(__file__).parent / "data"
+URL = "https://harbour.example/news/ferry-101"
+BARE = Entry("", URL, "", (), "", "", full=False, lang="")
+FIGURE = re.compile(
+    r'<figure .*?href="([^"]*)">Photo</a><figcaption><span itemprop="caption">(.*?)</span> '
+    r'<span class="credit" itemprop="creditText">(.*?)</span></figcaption></figure>'
+)
+
+
+def page(name: str, entry: Entry = BARE, content_type: str = "text/html") -> Article:
+    body = (DATA / "pages" / name).read_bytes()
+    return from_page(body, entry=entry, url=URL, content_type=content_type, lang="")
+
+
+def full_entry() -> Entry:
+    body = (DATA / "feeds" / "full_text.rss").read_bytes()
+    [entry] = parse_feed(body, url="https://harbour.example/feed", content_type="").entries
+    return entry
+
+
+def test_a_feed_with_the_full_text_gives_the_article():
+    article = from_entry(full_entry(), lang="en")
+
+    kinds = [re.sub(r"<(\w+).*", r"\1", block, flags=re.DOTALL) for block in article.blocks]
+    assert kinds == ["p", "figure", "p", "h2", "p", "ul", "p", "p", "ol"]
+    assert article.url == URL
+    assert article.blocks[2].endswith("After that we will see who still has potatoes.</p>")
+    assert not article.partial
+
+
+def test_a_teaser_is_a_partial_article():
+    article = from_entry(replace(full_entry(), html="<p>Short…</p>", full=False), lang="en")
+
+    assert article.partial
+
+
+def test_the_language_is_the_entry_s_then_the_page_s_then_the_newsroom_s():
+    entry = replace(BARE, html="<p>x</p>", lang="fa")
+
+    assert from_entry(entry, lang="en").lang == "fa"
+    assert from_entry(replace(entry, lang=""), lang="ru_ru").lang == "ru-RU"
+    assert page("news_page.html").lang == "en-GB"
+    assert page("news_page.html", replace(BARE, lang="en-US")).lang == "en-US"
+
+
+def test_a_persian_text_runs_from_right_to_left_whatever_the_feed_says():
+    text = "<p>سه روزنامه‌نگار روز چهارشنبه در تهران بازداشت شدند.</p>"
+
+    assert from_entry(replace(BARE, html=text, lang="en-US"), lang="").dir == "rtl"
+    assert from_entry(replace(BARE, html="<p>abc</p>", lang="fa"), lang="").dir == "rtl"
+    assert from_entry(replace(BARE, html="<p>abc</p>", lang="az-Arab"), lang="").dir == "rtl"
+    assert from_entry(replace(BARE, html="<p>abc</p>", lang="ks-Latn"), lang="").dir == "ltr"
+    assert from_entry(replace(BARE, html="<p>abc</p>", lang="ru"), lang="").dir == "ltr"
+
+
+def test_a_page_gives_its_text_and_nothing_around_it():
+    article = page("news_page.html")
+
+    text = [visible_text(block) for block in article.blocks]
+    assert text[1].startswith("The ferry to the island")
+    assert text[-1].endswith("until eleven years ago.")
+    assert len(text) == 6
+    assert not re.search("gifts|Support|Most read|Read also|rights|By Anna", " ".join(text))
+    assert '<a href="https://harbour.example/tag/helicopter">helicopter</a>' in article.blocks[4]
+    assert article.blocks[3] == "<h2>What the council says</h2>"
+
+
+def test_a_page_s_picture_keeps_caption_and_credit_apart():
+    article = page("news_page.html")
+
+    match = FIGURE.fullmatch(article.blocks[0])
+    assert match
+    assert match.groups() == (
+        "https://harbour.example/pictures/ferry.jpg",
+        "The ferry in the harbour on Tuesday.",
+        "Anna Reporter / The Harbour",
+    )
+
+
+def test_the_page_s_own_word_fills_what_the_feed_left_open():
+    article = page("news_page.html")
+    named = page("news_page.html", replace(BARE, title="T", authors=("A",), published="2026-01-01"))
+
+    assert article.title == "No ferry, no bread"
+    assert article.authors == ("Anna Reporter", "Jo Writer")
+    assert article.published == "2026-11-16T06:30:00Z"
+    assert (named.title, named.authors, named.published) == ("T", ("A",), "2026-01-01")
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "text/html; charset=windows-1251"])
+def test_a_page_in_an_old_charset_is_read(content_type: str):
+    article = page("windows_1251.html", content_type=content_type)
+
+    assert article.title == "Паром не пришёл"
+    assert article.blocks[0].startswith("<p>Паром на остров не ходит")
+
+
+def test_a_page_without_a_text_is_refused():
+    with pytest.raises(FormatError, match="no article text"):
+        page("sign_in.html")
+    with pytest.raises(FormatError, match=r"no article text|empty"):
+        from_page(b"", entry=BARE, url=URL, content_type="", lang="")
+
+
+def test_a_short_page_that_holds_the_feed_s_words_is_a_partial_article():
+    words = "The ferry to the island has not run since Tuesday, when the ice broke."
+    html = f"<html><body><article><h1>T</h1><p>{words}</p></article></body></html>".encode()
+
+    entry = replace(BARE, title="T", html=f"<p>{words}</p>")
+    article = from_page(html, entry=entry, url=URL, content_type="", lang="en")
+
+    assert article.blocks == (f"<p>{words}</p>",)
+    assert article.partial
+
+
+def test_a_page_that_would_make_a_parser_slow_is_refused():
+    for body, reason in (
+        (b"x" * (5 * 1024 * 1024 + 1), "more than 5242880 bytes"),
+        (b"<p>x" * 30_001, "more than 30000 tags"),
+        (b"<div>" * 20_000, "nested deeper"),
+        (b"<p " + b" ".join(b"a%d" % number for number in range(9999)) + b">", "attributes"),
+    ):
+        with pytest.raises(FormatError, match=reason):
+            from_page(body, entry=BARE, url=URL, content_type="", lang="")
+
+
+def test_only_an_edit_changes_the_digest():
+    article = from_entry(full_entry(), lang="en")
+
+    assert article.digest == replace(article, published="", url="", partial=True).digest
+    assert (
+        article.digest
+        == replace(
+            article, blocks=tuple(b.replace(">Photo<", ">Picture<") for b in article.blocks)
+        ).digest
+    )
+    for edit in (
+        replace(article, title="x"),
+        replace(article, authors=article.authors[:1]),
+        replace(article, authors=("Anna ReporterJo Writer",)),
+        replace(article, lang="fr"),
+        replace(article, blocks=article.blocks[:-1]),
+        replace(article, blocks=("".join(article.blocks),)),
+    ):
+        assert edit.digest != article.digest
+
+
+@given(st.text(max_size=400) | st.binary(max_size=400).map(lambda raw: raw.decode("latin-1")))
+def test_whatever_a_body_holds_is_an_article_or_a_format_error(html: str):
+    try:
+        article = from_entry(replace(BARE, html=html), lang="")
+    except FormatError:
+        return
+
+    assert all(block.startswith("<") for block in article.blocks)
+    assert "\x00" not in "".join(article.blocks)
+
+
+@settings(max_examples=30)
+@given(st.binary(max_size=400), st.booleans())
+def test_whatever_a_page_holds_is_an_article_or_a_format_error(raw: bytes, inside: bool):
+    whole = (DATA / "pages" / "news_page.html").read_bytes()
+    body = whole[:900] + raw + whole[900:] if inside else raw
+    try:
+        from_page(body, entry=BARE, url=URL, content_type="", lang="")
+    except FormatError:
+        return
+
+
+def test_the_seed_is_kept_verbatim_and_its_boilerplate_is_not(shared_data: Path):
+    truth = json.loads((shared_data / "seed" / "ground_truth.json").read_text())
+    body = (shared_data / "seed" / "page_reconstructed.html").read_bytes()
+
+    article = from_page(body, entry=BARE, url=URL, content_type="text/html", lang="")
+
+    text = [visible_text(block) for block in article.blocks]
+    figure = FIGURE.fullmatch(article.blocks[0])
+    assert text[1:] == truth["body"]
+    assert article.title == truth["title"]
+    assert figure
+    assert f"{figure[2]} {figure[3]}" == truth["caption"]
+    assert figure[3] == "U.S. Army / Flickr"
+    assert not [line for line in truth["boiler"] if any(line in block for block in text)]

@@ -1,0 +1,239 @@
+"""Rendered pages: complete, harmless, and small enough for a curtain of 12,000 B."""
+
+import base64
+import gzip
+import hashlib
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mirror.article.article import Article
+from mirror.article.clean import clean
+from mirror.article.page import Masthead, render
+from mirror.article.split import split_block
+from mirror.article.strings import _TABLE, strings, ui_language
+from mirror.errors import FormatError
+
+HOSTILE = Path(__file__).parent / "data" / "hostile"
+MASTHEAD = Masthead("The Harbour", "mirror.example/harbour", "https://harbour.example/")
+ID = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+ARTICLE = Article(
+    url="https://harbour.example/news/1",
+    title="No ferry & no <bread>",
+    authors=("Anna Reporter", "Jo Writer"),
+    published="2026-11-16T06:30:00Z",
+    lang="en",
+    dir="ltr",
+    blocks=("<p>The ferry has not run.</p>", "<h2>Council</h2>", "<p>No word.</p>"),
+    partial=False,
+)
+WORDS = [hashlib.sha256(b"%d" % number).hexdigest()[:7] for number in range(9000)]
+TAG = re.compile(r'<(?:[^>"]|"[^"]*")*>')
+
+
+def parts(article: Article, rev: int = 3) -> list[str]:
+    files = render(article, masthead=MASTHEAD, rev=rev, id_hex=ID)
+    for data in files:
+        assert len(gzip.compress(data, 9)) + 900 <= 12_000
+        check_harmless(data.decode())
+    return [data.decode() for data in files]
+
+
+def check_harmless(html: str) -> None:
+    tags = " ".join(TAG.findall(html)).lower()
+    assert "<script" not in tags
+    assert not re.search(r"\son\w+\s*=", re.sub(r'"[^"]*"', '""', tags))
+    assert not re.search(r'(?:href|src)="\s*(?:javascript|data|vbscript):', tags)
+    assert set(re.findall(r"<(\w+)", tags)) & {"img", "iframe", "svg", "form", "base"} == set()
+
+
+def body_text(html: str) -> str:
+    inner = html.split('itemprop="articleBody">', 1)[1].split("</div>", 1)[0]
+    return re.sub(r"\s+", " ", TAG.sub(" ", inner)).strip()
+
+
+def long_article(blocks: tuple[str, ...]) -> Article:
+    return replace(ARTICLE, blocks=blocks)
+
+
+def test_a_page_says_all_that_a_reader_needs():
+    [html] = parts(ARTICLE)
+
+    for piece in (
+        '<html lang="en" dir="ltr">',
+        "<title>No ferry &amp; no &lt;bread&gt; · The Harbour</title>",
+        '<header><a href="../../../../../index.html" dir="auto">The Harbour</a></header>',
+        '<h1 itemprop="headline">No ferry &amp; no &lt;bread&gt;</h1>',
+        '<span itemprop="author">Anna Reporter</span>, <span itemprop="author">Jo Writer</span>',
+        '<time itemprop="datePublished" datetime="2026-11-16T06:30:00Z"><bdi dir="ltr">'
+        "2026-11-16 06:30 UTC</bdi></time>",
+        '<a itemprop="url" href="https://harbour.example/news/1">',
+        "Mirrored copy, revision 3",
+        '<a href="3.html.tlog-proof">',
+        '<a href="3.html.minisig">',
+        '<a href="3.html.sig">',
+        '<a href="../../../../../mirrors.html">Other mirrors</a>',
+        ID,
+        "mirror.example/harbour",
+        '<a href="https://harbour.example/">',
+    ):
+        assert piece in html, piece
+
+
+def test_the_policy_permits_the_page_s_own_style_and_nothing_else():
+    [html] = parts(ARTICLE)
+
+    [style] = re.findall(r"<style>(.*?)</style>", html)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert len(style.encode()) <= 1000
+    assert (
+        f"content=\"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; "
+        "base-uri 'none'; form-action 'none'\""
+    ) in html
+    assert html.index("Content-Security-Policy") < html.index("<style>")
+    assert '<meta name="referrer" content="no-referrer">' in html
+
+
+def test_the_same_article_gives_the_same_bytes():
+    assert parts(ARTICLE) == parts(ARTICLE)
+
+
+def test_what_is_unknown_is_left_out():
+    [html] = parts(replace(ARTICLE, url="", authors=(), published=""))
+
+    assert "datePublished" not in html
+    assert 'itemprop="url"' not in html
+    assert 'itemprop="author"' not in html
+
+
+def test_a_partial_text_says_so():
+    [html] = parts(replace(ARTICLE, partial=True))
+
+    assert strings("en").partial in html
+
+
+def test_a_persian_page_runs_from_right_to_left_in_its_own_words():
+    [html] = parts(replace(ARTICLE, lang="fa", dir="rtl"))
+
+    assert '<html lang="fa" dir="rtl">' in html
+    assert strings("fa").mirrors in html
+    assert "<footer>" in html
+
+
+def test_words_in_another_language_than_the_text_are_marked():
+    assert '<footer lang="en" dir="ltr">' in parts(replace(ARTICLE, lang="he", dir="rtl"))[0]
+    assert '<footer lang="en">' in parts(replace(ARTICLE, lang="fr"))[0]
+
+
+def test_every_language_fills_every_sentence():
+    for words in _TABLE.values():
+        assert "7" in words.mirrored.format(rev=7)
+        assert "7" in words.parts.format(parts=7)
+        assert {"7", "9"} <= set(words.part.format(part=7, parts=9))
+        assert "f.html" in words.check.format(file="f.html")
+    assert ui_language("zh-TW") == ui_language("zh-Hant-HK") == "zh-Hant"
+    assert ui_language("zh") == ui_language("zh-CN") == "zh-Hans"
+    assert ui_language("pt-BR") == ui_language("") == "en"
+
+
+def test_a_long_article_comes_in_parts_that_the_first_one_vouches_for():
+    blocks = tuple(f"<p>{' '.join(WORDS[i : i + 60])}.</p>" for i in range(0, 9000, 60))
+
+    files = parts(long_article(blocks))
+
+    assert len(files) > 3
+    for number, html in enumerate(files[1:], 2):
+        assert f'<a href="3-{number}.html">' in files[0]
+        assert hashlib.sha256(html.encode()).hexdigest() in files[0]
+        assert '<a href="3.html">' in html
+        assert f"3-{number}.html.minisig" in html
+        assert (f'href="3-{number + 1}.html" rel="next"' in html) == (number < len(files))
+    assert " ".join(map(body_text, files)) == " ".join(TAG.sub("", block) for block in blocks)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "<p>{}</p>",
+        '<p>a <a href="https://x.example/">{}</a></p>',
+        "<blockquote><p>{}</p></blockquote>",
+        "<pre>{}</pre>",
+        "<table><tbody><tr><td>{}</td></tr></tbody></table>",
+        "<ul><li>{}</li></ul>",
+    ],
+)
+def test_one_huge_block_is_cut_between_words_and_nothing_is_lost(template: str):
+    files = parts(long_article((template.format(". ".join(WORDS)),)))
+
+    assert len(files) > 3
+    assert " ".join(map(body_text, files)).removeprefix("a ") == ". ".join(WORDS)
+
+
+def test_a_text_without_spaces_is_cut_too():
+    text = "".join(chr(0x4E00 + int(word, 16) % 20000) * 2 for word in WORDS)
+
+    files = parts(long_article((f"<p>{text}</p>",)))
+
+    assert "".join(map(body_text, files)).replace(" ", "") == text
+
+
+def test_rows_and_items_stay_whole_where_they_fit():
+    rows = "".join(f"<tr><td>{word}</td><td>&amp;</td></tr>" for word in WORDS)
+
+    pieces = split_block(f"<table><tbody>{rows}</tbody></table>", max_bytes=4000)
+
+    assert all(piece.endswith("</td></tr></tbody></table>") for piece in pieces)
+    assert all(piece.startswith("<table><tbody><tr><td>") for piece in pieces)
+    assert "".join(pieces).count("&amp;") == len(WORDS)
+
+
+def test_an_article_that_no_first_part_could_list_is_refused():
+    text = " ".join(hashlib.sha256(b"%d" % number).hexdigest() for number in range(30_000))
+
+    with pytest.raises(FormatError, match="more than 60 parts"):
+        render(long_article((f"<p>{text}</p>",)), masthead=MASTHEAD, rev=1, id_hex=ID)
+
+
+def test_a_head_that_fills_a_part_is_refused():
+    names = tuple("".join(WORDS[i : i + 9]) for i in range(0, 9000, 9))
+
+    with pytest.raises(FormatError, match="its head alone"):
+        render(replace(ARTICLE, authors=names), masthead=MASTHEAD, rev=1, id_hex=ID)
+
+
+@given(
+    st.text(max_size=60),
+    st.lists(st.text(max_size=20), max_size=2),
+    st.sampled_from(sorted(HOSTILE.glob("*.html"))),
+    st.text(max_size=200),
+)
+def test_no_field_and_no_body_makes_a_page_act(
+    title: str, authors: list[str], body: Path, text: str
+):
+    fields = ['"><script>alert(1)</script>', "' onload=x", title]
+    blocks = clean(text + body.read_text("latin-1"), base="https://h.example/", lang="")
+    article = replace(
+        ARTICLE,
+        title="".join(fields).replace("\ud800", ""),
+        authors=(*authors, *fields),
+        blocks=blocks,
+    )
+
+    parts(article)
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(st.sampled_from([100, 1000, 9000, 30_000]), min_size=1, max_size=8),
+    st.sampled_from(["<p>{}</p>", "<ul><li>{}</li></ul>", "<p><strong>{}</strong></p>"]),
+    st.integers(0, 100),
+)
+def test_every_part_passes_the_curtain(sizes: list[int], template: str, start: int):
+    text = " ".join(WORDS[start:])
+    blocks = tuple(template.format(text[size : size * 2].strip()) for size in sizes)
+
+    assert parts(long_article(blocks))
