@@ -17,14 +17,14 @@ from typing import Any
 
 from mirror import build, demo, init
 from mirror.check import check
+from mirror.check.report import Report
+from mirror.check.tell import told
 from mirror.cycle import Summary, run_cycle
 from mirror.errors import FormatError, MirrorError, SettingsError, StateError
 from mirror.fetch import Fetcher
 from mirror.formats.paths import article_folder, short_id
 from mirror.formats.url import article_id, canonical_url
-from mirror.report import Report
 from mirror.state import InUseError
-from mirror.tell import told
 
 DONE, FAILED, USAGE, FORK, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 130
 CLEAR_LINE = "\r\x1b[K"

@@ -11,11 +11,11 @@ from aiohttp import web
 
 from mirror import build, init
 from mirror.check import check
+from mirror.check.tell import told
 from mirror.cycle import Summary, run_cycle
 from mirror.demo import articles
 from mirror.errors import SettingsError
 from mirror.serve import serve
-from mirror.tell import told
 
 ORIGIN = "demo.invalid"
 HOST = "127.0.0.1"

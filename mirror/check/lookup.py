@@ -1,0 +1,131 @@
+"""One article asked of a place: is it the newsroom's, and what has become of it since."""
+
+import re
+from dataclasses import replace
+
+from mirror import verify
+from mirror.check.pages import MAX_BYTES, examine
+from mirror.check.places import Folder, Place
+from mirror.check.report import Outcome
+from mirror.check.survey import Survey
+from mirror.errors import FetchError, VerifyError
+from mirror.formats import index, proof
+from mirror.formats.index import FAN_OUT, AnyItem, Item, levels, position
+from mirror.formats.paths import PROOF, revision_path, short_id, short_of
+from mirror.verify import Believed, check_bytes, listing
+from mirror.verify.listing import Listed, Status
+
+_NAMED = re.compile(rb'href="([1-9][0-9]{0,15}\.html)\.tlog-proof"')
+_PART = re.compile(r"(.*[0-9])-[0-9]+\.html")
+
+
+async def look_up(survey: Survey, path: str, *, online: bool) -> None:
+    """Add what is found of the article at `path`; a mirror is asked for its index as well."""
+    if online:
+        await survey.look_at_index()
+    page = path
+    for suffix in (".minisig", ".sig", PROOF):
+        page = page.removesuffix(suffix)
+    page = _PART.sub(r"\1.html", page)
+    try:
+        outcome = await _page_or_proof(survey, page, path)
+    except FetchError as e:
+        outcome = Outcome(page, "missing", str(e))
+    except VerifyError as e:
+        outcome = Outcome(page, e.verdict, e.detail)
+    survey.articles.append(outcome)
+
+
+async def loose_pages(survey: Survey, folder: Folder) -> None:
+    """Add every page of `folder` that has a proof: a log that lacks files hides no article."""
+    for path in folder.paths():
+        if path.endswith(f".html{PROOF}"):
+            await look_up(survey, path.removesuffix(PROOF), online=False)
+
+
+async def _page_or_proof(survey: Survey, page: str, path: str) -> Outcome:
+    try:
+        return await _page(survey, page)
+    except FetchError:
+        if not path.endswith(PROOF):
+            raise
+    found = verify.proof(await survey.place.read(path, proof.MAX_BYTES), survey.trust)
+    detail = "of the proof alone: what it proves is not beside it"
+    return Outcome(path, "valid", detail, found.checked.confirmed_by, leaf=found.leaf)
+
+
+async def _page(survey: Survey, path: str) -> Outcome:
+    short, copy = short_of(path), None
+    folder, _, name = path.rpartition("/")
+    if short and name == "index.html":
+        # A head for people: it names the revision that it is a copy of, and nothing else is taken.
+        copy = await survey.place.read(path, MAX_BYTES)
+        named = _NAMED.findall(copy)
+        if not named:
+            raise FetchError(f"{path}: names no revision")
+        path = f"{folder}/{named[-1].decode()}"
+    page = await examine(survey.place, path, survey.trust, wanted=short)
+    believed = page.believed
+    doc = believed.doc
+    if short and path != revision_path(short, doc.rev):
+        raise VerifyError("wrong-article", f"this is revision {doc.rev}, another was asked for")
+    if copy is not None:
+        check_bytes(copy, doc)
+    survey.revisions += 1
+    survey.vouched.update(page.vouched)
+    survey.others += page.flaws
+    found = Outcome(
+        path,
+        "incomplete" if page.lacks else "valid",
+        ", ".join(page.lacks),
+        believed.checked.confirmed_by,
+        "status-unknown",
+        rev=doc.rev,
+        leaf=believed.leaf,
+        time=doc.time,
+    )
+    return (
+        found
+        if survey.listed is None
+        else await _since(survey.place, survey.listed, found, believed)
+    )
+
+
+async def _since(place: Place, listed: Listed, found: Outcome, believed: Believed) -> Outcome:
+    """Return `found` with what the catalogue says of the article today (A5)."""
+    item = await _item(place, listed, believed.doc.n)
+    if item is None:
+        return found
+    status: Status = listing.status(believed.doc, item)
+    if item.id != short_id(believed.doc.id):
+        raise VerifyError("not-in-log", f"index: article {item.n} is another one")
+    if not isinstance(item, Item):
+        return replace(found, status=status)
+    if status == "current":
+        # Both are signed; an index that names other bytes for this revision is a lie.
+        if (item.leaf, item.sha256) != (believed.leaf, believed.doc.sha256):
+            raise VerifyError("not-in-log", f"index: article {item.n} is not what its proof says")
+        if listed.newest.checked.confirmed_by == "quorum":
+            found = replace(found, confirmed_by="quorum")
+    return replace(found, status=status, title=item.title)
+
+
+async def _item(place: Place, listed: Listed, n: int) -> AnyItem | None:
+    """Return the catalogue's item of article `n`; None where the index is older than it."""
+    if n >= listed.index.count:
+        return None
+    level = levels(listed.index.count) - 1
+    refs = listed.index.catalogue
+    while True:
+        at = position(n, level) % FAN_OUT
+        if at >= len(refs):
+            raise VerifyError("malformed", f"catalogue: no way to article {n}")
+        data = await place.read(refs[at].path, min(refs[at].length, index.MAX_BYTES))
+        node = listing.node(data, refs[at], level=level)
+        if level == 0:
+            break
+        refs, level = node.nodes, level - 1
+    item = dict(enumerate(node.items)).get(n % FAN_OUT)
+    if item is None or item.n != n:
+        raise VerifyError("malformed", f"catalogue: no article {n} where it belongs")
+    return item
