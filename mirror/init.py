@@ -41,19 +41,23 @@ def make(folder: Path, wishes: Wishes, *, now: int) -> None:
     """Make a mirror's folder: settings, secrets, the root and its public half in the site.
 
     Raises:
-        SettingsError: the folder holds something already, or a value has no meaning.
+        SettingsError: the folder holds something already or cannot be made, or a value has
+            no meaning; then nothing was made.
     """
+    settings = folder / "mirror.toml"
+    text = _settings_text(wishes).encode()
+    Settings.parse(text, settings)
+    try:
+        _make(folder, Keys.make(wishes.origin), text, now=now)
+    except OSError as e:
+        raise SettingsError(f"{folder}: cannot be made: {e.strerror}") from e
+
+
+def _make(folder: Path, keys: Keys, text: bytes, *, now: int) -> None:
     if folder.exists() and any(folder.iterdir()):
         raise SettingsError(f"{folder}: is not empty, and nothing in it will be overwritten")
     folder.mkdir(parents=True, exist_ok=True)
-    settings = folder / "mirror.toml"
-    settings.write_text(_settings_text(wishes), encoding="utf-8")
-    try:
-        Settings.load(settings)
-    except SettingsError:
-        settings.unlink()
-        raise
-    keys = Keys.make(wishes.origin)
+    (folder / "mirror.toml").write_bytes(text)
     keys.save(folder / "keys")
     seed = secrets.token_bytes(ed25519.KEY_SIZE)
     offline = folder / "root"
@@ -127,7 +131,7 @@ def _with(text: str, key: str, value: str) -> str:
 
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in escaped) + '"'
+    return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
 def _example() -> Path:

@@ -39,32 +39,49 @@ async def serve(site: Path, *, host: str, port: int) -> AsyncIterator[str]:
 
 
 def _answering(site: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    site = site.resolve()
+
     async def answer(request: web.Request) -> web.StreamResponse:
         path = request.match_info["path"]
         if not path or path.endswith("/"):
             path += "index.html"
         try:
-            file = site / check_path(path)
+            body = _read(site / check_path(path))
         except FormatError as e:
             raise web.HTTPNotFound from e
-        if not file.is_file():
+        if body is None:
             raise web.HTTPNotFound
-        return _response(request, path, file)
+        return _response(request, site, path, body)
 
     return answer
 
 
-def _response(request: web.Request, path: str, file: Path) -> web.Response:
+def _read(file: Path) -> bytes | None:
+    """Return what is in `file`, if it is one; a site holds no links, so none is followed."""
+    try:
+        return file.read_bytes() if file.resolve(strict=True) == file else None
+    except OSError:  # not there, a folder, or a longer name than the disk takes
+        return None
+
+
+def _response(request: web.Request, site: Path, path: str, body: bytes) -> web.Response:
     headers = dict(_HEADERS)
-    headers["Content-Type"] = _TYPES.get(file.suffix, "text/plain; charset=utf-8")
+    headers["Content-Type"] = _TYPES.get(Path(path).suffix, "text/plain; charset=utf-8")
     if path.startswith("tile/"):
         headers["Content-Type"] = "application/octet-stream"
     headers["Cache-Control"] = "private, max-age=300" if is_head(path) else "immutable"
     accepted = request.headers.get("Accept-Encoding", "")
     for name, suffix in _FORMS:
-        form = file.with_name(file.name + suffix)
-        if name in accepted and form.is_file():
-            return web.Response(
-                body=form.read_bytes(), headers={**headers, "Content-Encoding": name}
-            )
-    return web.Response(body=file.read_bytes(), headers=headers)
+        form = _read(site / f"{path}{suffix}") if _takes(accepted, name) else None
+        if form is not None:
+            return web.Response(body=form, headers={**headers, "Content-Encoding": name})
+    return web.Response(body=body, headers=headers)
+
+
+def _takes(accepted: str, coding: str) -> bool:
+    """Return whether an `Accept-Encoding` names `coding`, and not with the weight 0."""
+    for part in accepted.lower().replace(" ", "").split(","):
+        name, _, weight = part.partition(";")
+        if name == coding:
+            return weight.rstrip("0.") != "q="
+    return False

@@ -4,6 +4,7 @@
 """
 
 import difflib
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from mirror.errors import FormatError, SettingsError
 from mirror.formats.checkpoint import check_origin
 from mirror.formats.url import canonical_url
+from mirror.guard import host_and_port
 
 MAX_BYTES = 1024 * 1024  # a file of settings is a few kB; a larger one is another file
 
@@ -41,9 +43,13 @@ def _optional_address(value: str) -> str:
 
 
 def _host(value: str) -> str:
-    host, _, port = value.rpartition(":")
-    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
-        raise ValueError("a host with its port was expected, such as 10.0.0.5:8080")
+    expected = "a host with its port was expected, such as 10.0.0.5:8080"
+    try:
+        _, port = host_and_port(value)
+    except ValueError as e:
+        raise ValueError(expected) from e
+    if port == 0 or not value.endswith(f":{port}") or value.split() != [value]:
+        raise ValueError(expected)  # yarl forgives what is no port, and spaces
     return value
 
 
@@ -105,12 +111,22 @@ class Settings(_Section):
         """
         try:
             with path.open("rb") as file:
-                text = file.read(MAX_BYTES + 1)
-            if len(text) > MAX_BYTES:
-                raise SettingsError(f"{path}: more than {MAX_BYTES} bytes: not a settings file")
-            value = tomllib.loads(text.decode())
+                data = file.read(MAX_BYTES + 1)
         except OSError as e:
             raise SettingsError(f"{path}: not readable: {e.strerror}") from e
+        return cls.parse(data, path)
+
+    @classmethod
+    def parse(cls, data: bytes, path: Path) -> "Settings":
+        """Read the bytes of a settings file, which is or will be at `path`.
+
+        Raises:
+            SettingsError: as `load`.
+        """
+        if len(data) > MAX_BYTES:
+            raise SettingsError(f"{path}: more than {MAX_BYTES} bytes: not a settings file")
+        try:
+            value = tomllib.loads(data.decode())
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as e:
             raise SettingsError(f"{path}: not TOML: {e}") from e
         try:
@@ -139,7 +155,12 @@ def _problem(error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{where}: missing"
     what = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {what[0].lower()}{what[1:]}, not {error['input']!r:.100}"
+    return f"{where}: {what[0].lower()}{what[1:]}, not {_shown(error['input'])}"
+
+
+def _shown(value: object) -> str:
+    """Return a value as a message may hold it: short, and without an address's password."""
+    return re.sub(r"//[^/@]*@", "//…@", f"{value!r:.100}")
 
 
 def _near(loc: tuple[str | int, ...]) -> str:

@@ -298,6 +298,9 @@ class Signer:
         if checkpoint.origin != log.origin or checkpoint.size > log.size:
             what = f"{checkpoint.size} of {checkpoint.origin}"
             raise StateError(f"{here}, but {name} shows {what}: restore the newest database")
+        if checkpoint.size < log.published:  # what came after is in no outbox any more
+            what = f"{checkpoint.size}, and {log.published} were published there"
+            raise StateError(f"{here}, but {name} shows {what}: restore the newest site")
         if self._root_at(checkpoint.size) != checkpoint.root:
             raise StateError(f"{here}, but {name} shows another tree of {checkpoint.size}")
 

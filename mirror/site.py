@@ -49,7 +49,9 @@ def log_files(
 
 def replaced_partials(*, old: int, new: int) -> list[str]:
     """Return the partial bundle and tiles of `old` leaves that larger ones replace."""
-    paths = [bundle_path(*divmod(old, tlog.WIDTH))] if old % tlog.WIDTH else []
+    paths = []
+    if old % tlog.WIDTH and new > old:
+        paths.append(bundle_path(*divmod(old, tlog.WIDTH)))
     for level, below, above in _levels(old, new):
         if below % tlog.WIDTH and above > below:
             paths.append(tile_path(level, *divmod(below, tlog.WIDTH)))

@@ -10,11 +10,11 @@ keep a copy. Who could abuse it: whoever alters it can make the daemon sign a fo
 
 import fcntl
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from mirror.errors import StateError, StoreError
 from mirror.formats.index import AnyItem, Direction, Item, Ref, VoidItem
@@ -112,8 +112,12 @@ class State:
 
         Raises:
             StateError: another process has it open, or it is another log's.
+            StoreError: the disk is full or failing.
         """
-        lock = path.with_name(path.name + ".lock").open("ab")
+        try:
+            lock = path.with_name(path.name + ".lock").open("ab")
+        except (OSError, ValueError) as e:
+            raise StateError(f"{path}: no database can be there: {e}") from e
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as e:
@@ -124,6 +128,8 @@ class State:
             return cls(path, _prepare(db, origin), lock)
         except sqlite3.DatabaseError as e:
             lock.close()
+            if e.sqlite_errorname.startswith(("SQLITE_FULL", "SQLITE_IOERR")):
+                raise StoreError(f"{path}: not opened: {e}") from e
             raise StateError(f"{path}: not a usable database: {e}") from e
         except StateError as e:
             lock.close()
@@ -140,25 +146,42 @@ class State:
 
         Raises:
             StoreError: the disk is full or failing; nothing was kept.
+            StateError: the database is damaged; nothing was kept.
         """
         try:
             self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
+            yield
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as e:
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
             raise StoreError(f"{self.path}: not written: {e}") from e
+        except sqlite3.DatabaseError as e:
+            raise self._damaged(e) from e
+        finally:
+            if self._db.in_transaction:  # a full disk has rolled back already
+                self._db.execute("ROLLBACK")
+
+    def _rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """Return all rows of a query's answer.
+
+        Raises:
+            StateError: the database is damaged.
+        """
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as e:
+            raise self._damaged(e) from e
+
+    def _row(self, query: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401
+        return next(iter(self._rows(query, values)), None)
+
+    def _damaged(self, e: sqlite3.DatabaseError) -> StateError:
+        return StateError(f"{self.path}: damaged, restore the newest copy: {e}")
 
     # The log.
 
     def log(self) -> LogState:
         """Return where the log stands."""
-        return LogState(*self._db.execute("SELECT * FROM log").fetchone())
+        return LogState(*self._row("SELECT * FROM log"))
 
     def swap(self, old: LogState, new: LogState) -> None:
         """Replace the log's state if it is still `old`: the compare-and-swap.
@@ -193,7 +216,7 @@ class State:
 
     def records(self, start: int, end: int) -> list[bytes]:
         """Return the records of leaves `start` to `end` - 1."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT record FROM leaf WHERE leaf>=? AND leaf<? ORDER BY leaf", (start, end)
         )
         return [row[0] for row in rows]
@@ -204,9 +227,7 @@ class State:
         Raises:
             StateError: there is no such tile: the database was damaged.
         """
-        row = self._db.execute(
-            "SELECT hashes FROM tile WHERE level=? AND n=?", (level, n)
-        ).fetchone()
+        row = self._row("SELECT hashes FROM tile WHERE level=? AND n=?", (level, n))
         if row is None:
             raise StateError(f"{self.path}: tile {level}/{n} is missing: restore a backup")
         return bytes(row[0])
@@ -220,22 +241,19 @@ class State:
 
     def count(self) -> int:
         """Return how many articles were ever published."""
-        found = self._db.execute("SELECT COALESCE(MAX(n)+1, 0) FROM article").fetchone()
-        return int(found[0])
+        return int(self._row("SELECT COALESCE(MAX(n)+1, 0) FROM article")[0])
 
     def find(self, keys: Iterable[str]) -> ArticleState | None:
         """Return the article that the first known of `keys` leads to."""
         for key in keys:
-            row = self._db.execute(
-                "SELECT article.* FROM alias JOIN article USING(n) WHERE key=?", (key,)
-            ).fetchone()
+            row = self._row("SELECT article.* FROM alias JOIN article USING(n) WHERE key=?", (key,))
             if row:
                 return ArticleState(*row)
         return None
 
     def holder(self, short: str) -> ArticleState | None:
         """Return the article whose path begins with this short id."""
-        row = self._db.execute("SELECT * FROM article WHERE short=?", (short,)).fetchone()
+        row = self._row("SELECT * FROM article WHERE short=?", (short,))
         return ArticleState(*row) if row else None
 
     def put_article(self, article: ArticleState) -> None:
@@ -252,19 +270,19 @@ class State:
 
     def articles(self, start: int, end: int) -> list[ArticleState]:
         """Return articles number `start` to `end` - 1."""
-        rows = self._db.execute("SELECT * FROM article WHERE n>=? AND n<? ORDER BY n", (start, end))
+        rows = self._rows("SELECT * FROM article WHERE n>=? AND n<? ORDER BY n", (start, end))
         return [ArticleState(*row) for row in rows]
 
     def newest(self, most: int) -> list[ArticleState]:
         """Return the `most` highest-numbered articles that are not withdrawn, highest first."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT * FROM article WHERE void IS NULL ORDER BY n DESC LIMIT ?", (most,)
         )
         return [ArticleState(*row) for row in rows]
 
     def nodes(self, level: int, start: int, end: int) -> list[Ref]:
         """Return what nodes `start` to `end` - 1 of a level of the catalogue are now."""
-        rows = self._db.execute(
+        rows = self._rows(
             "SELECT length, sha256 FROM node WHERE level=? AND k>=? AND k<? ORDER BY k",
             (level, start, end),
         )
@@ -283,7 +301,7 @@ class State:
 
     def outbox(self) -> dict[str, bytes]:
         """Return the documents that are not known to be in the site."""
-        return dict(self._db.execute("SELECT path, bytes FROM outbox").fetchall())
+        return dict(self._rows("SELECT path, bytes FROM outbox"))
 
     def add_garbage(self, paths: Iterable[str], *, keep_s: int) -> None:
         """Let `paths` be removed `keep_s` seconds after the present round is published."""
@@ -292,7 +310,7 @@ class State:
 
     def garbage(self, now: int) -> list[str]:
         """Return the paths that nothing published has referred to for long enough."""
-        rows = self._db.execute("SELECT path FROM garbage WHERE due<=? ORDER BY path", (now,))
+        rows = self._rows("SELECT path FROM garbage WHERE due<=? ORDER BY path", (now,))
         return [row[0] for row in rows]
 
     def forget_garbage(self, paths: Iterable[str]) -> None:
@@ -303,9 +321,7 @@ class State:
 
     def feed(self, url: str) -> FeedState:
         """Return what is known of a feed."""
-        row = self._db.execute(
-            "SELECT etag, last_modified, fingerprint FROM feed WHERE url=?", (url,)
-        ).fetchone()
+        row = self._row("SELECT etag, last_modified, fingerprint FROM feed WHERE url=?", (url,))
         return FeedState(*row) if row else FeedState()
 
     def put_feed(self, url: str, feed: FeedState) -> None:
@@ -315,7 +331,7 @@ class State:
 
     def seen(self, key: str) -> bytes | None:
         """Return the digest of an entry as it was when it was dealt with last."""
-        row = self._db.execute("SELECT digest FROM seen WHERE key=?", (key,)).fetchone()
+        row = self._row("SELECT digest FROM seen WHERE key=?", (key,))
         return bytes(row[0]) if row else None
 
     def put_seen(self, digests: Mapping[str, bytes]) -> None:

@@ -36,7 +36,7 @@ def identify(feed: Feed, *, url: str) -> list[tuple[Identity, Entry]]:
     for entry, each in zip(entries, names, strict=True):
         own = [name for name in each if counts[name] == 1] or [each[-1]]
         keys = tuple(_strong(own))
-        link = keys[-1].removeprefix("link ") if keys[-1].startswith("link ") else ""
+        link = next((key.removeprefix("link ") for key in keys if key.startswith("link ")), "")
         id_ = article_id(link) if link else urn_id(keys[0])
         found.setdefault(keys, (Identity(keys, id_), entry))
     return list(found.values())
@@ -62,9 +62,13 @@ def _names(entry: Entry, url: str) -> Sequence[str]:
 
 
 def _strong(own: Sequence[str]) -> list[str]:
-    """Return the names to keep: guid and link where there is one, else the first of the rest."""
-    strong = [name for name in own if name.startswith(("guid ", "link "))]
-    return strong or list(own[:1])
+    """Return the names to keep: guid and link where there is one, else the first of the rest.
+
+    Link and title stand beside a link: it is the only name left when others take the link too.
+    """
+    has_link = any(name.startswith("link ") for name in own)
+    kinds = ("guid ", "link ", "title ") if has_link else ("guid ",)
+    return [name for name in own if name.startswith(kinds)] or list(own[:1])
 
 
 def _canonical(entry: Entry) -> str:
