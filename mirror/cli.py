@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from mirror.errors import FormatError, MirrorError, SettingsError, StateError
 from mirror.fetch import Fetcher
 from mirror.formats.paths import article_folder, short_id
 from mirror.formats.url import article_id, canonical_url
+from mirror.guard import host_and_port
 from mirror.state import InUseError
 
 DONE, FAILED, USAGE, FORK, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -36,12 +38,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
         code = arguments.run(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         code = INTERRUPTED
     except MirrorError as e:
         print(f"mirror: {e}", file=sys.stderr)
         code = _code_of(e)
     except BrokenPipeError:  # `mirror verify … | head`
+        # What is left would be written at the end, and fail once more.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
     sys.exit(code)
 
@@ -62,7 +67,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(verbs)
     path = _verb(verbs, "path", _path, "print the path of an original's address on any mirror")
     path.add_argument("url", metavar="URL", help="the article's address at the newsroom")
-    run = _verb(verbs, "demo", _demo, "show it all with a small built-in newsroom")
+    words = "show it all with a small built-in newsroom"
+    run = verbs.add_parser("demo", help=words, description=words)
+    run.set_defaults(run=_demo)
     run.add_argument("--out", type=Path, metavar="DIR", help="make it there, and keep it")
     run.add_argument("--once", action="store_true", help="verify and end; do not serve")
     return parser
@@ -92,9 +99,18 @@ def _add_verify(verbs: Any) -> None:  # noqa: ANN401
         "--allow-host",
         action="append",
         default=[],
+        type=_host,
         metavar="HOST:PORT",
         help="on a private network",
     )
+
+
+def _host(text: str) -> str:
+    try:
+        host_and_port(text)
+    except ValueError as e:
+        raise argparse.ArgumentTypeError(str(e)) from e
+    return text
 
 
 def _verb(verbs: Any, name: str, run: Callable[..., int], words: str) -> argparse.ArgumentParser:  # noqa: ANN401

@@ -157,6 +157,7 @@ def _count(summary: Summary, drafts: Iterable[Draft], refused: Mapping[bytes, st
 
 def _drafts(desk: Desk, found: Iterable[tuple[str, Found]], summary: Summary) -> list[Draft]:
     drafts: dict[bytes, Draft] = {}
+    taken: set[str] = set()  # two feeds polled together may name one new article differently
     configured = {source.url for source in desk.poller.sources}
     for source, each in found:
         if each.article is None:
@@ -166,10 +167,11 @@ def _drafts(desk: Desk, found: Iterable[tuple[str, Found]], summary: Summary) ->
             continue
         draft = _decide(desk.state, each.article, each.identity, source, configured)
         id_ = draft.held.id if draft and draft.held else each.identity.id
-        if draft is None or id_ in drafts:
+        if draft is None or id_ in drafts or not taken.isdisjoint(each.identity.keys):
             summary.unchanged += 1
         else:
             drafts[id_] = draft
+            taken.update(each.identity.keys)
     return list(drafts.values())
 
 

@@ -75,12 +75,12 @@ async def polls(poller: Poller, progress: Callable[[str], None]) -> AsyncGenerat
     So one round publishes what many feeds brought, and none waits for the slowest. The
     caller closes the generator; polls under way are then cancelled.
     """
-    gate = asyncio.Semaphore(poller.parallel)
+    feeds, pages = (asyncio.Semaphore(poller.parallel) for _ in range(2))
 
     async def gated(source: Source) -> Poll:
-        async with gate:
+        async with feeds:
             progress(source.url)
-            return await _poll(poller, source)
+            return await _poll(poller, source, pages)
 
     # No task group: it would turn the closing of this generator into an error of its own.
     tasks = [asyncio.create_task(gated(source)) for source in poller.sources]
@@ -96,8 +96,11 @@ async def polls(poller: Poller, progress: Callable[[str], None]) -> AsyncGenerat
             await asyncio.wait(left)
 
 
-async def _poll(poller: Poller, source: Source) -> Poll:
+async def _poll(poller: Poller, source: Source, pages: asyncio.Semaphore) -> Poll:
     held = poller.state.feed(source.url)
+    mode = source.text.encode()
+    if not held.fingerprint.startswith(mode):  # the operator changed it: look at all again
+        held = FeedState()
     validators = Validators(etag=held.etag, last_modified=held.last_modified)
     try:
         fetched = await poller.fetcher.get(
@@ -107,7 +110,7 @@ async def _poll(poller: Poller, source: Source) -> Poll:
         return Poll(source, problem=str(e))
     if fetched is None:
         return Poll(source, same=True)
-    print_ = fingerprint(fetched.body)
+    print_ = mode + fingerprint(fetched.body)
     got = fetched.validators
     seen = FeedState(etag=got.etag, last_modified=got.last_modified, fingerprint=print_)
     if print_ == held.fingerprint:
@@ -117,10 +120,10 @@ async def _poll(poller: Poller, source: Source) -> Poll:
     )
     if isinstance(parsed, Refused):
         return Poll(source, problem=f"{source.url}: {parsed.reason}")
-    return await _entries(poller, Poll(source, seen=seen), parsed)
+    return await _entries(poller, Poll(source, seen=seen), parsed, pages)
 
 
-async def _entries(poller: Poller, poll: Poll, parsed: Feed) -> Poll:
+async def _entries(poller: Poller, poll: Poll, parsed: Feed, pages: asyncio.Semaphore) -> Poll:
     """Return `poll` with what is new in the parsed feed, oldest first."""
     source, lang = poll.source, parsed.lang or poller.lang
     candidates = [
@@ -128,10 +131,9 @@ async def _entries(poller: Poller, poll: Poll, parsed: Feed) -> Poll:
         for identity, entry in reversed(identify(parsed, url=source.url))
     ]
     fresh = [each for each in candidates if poller.state.seen(each[1].key) != each[1].digest]
-    gate = asyncio.Semaphore(poller.parallel)
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_find(poller, source, gate, entry, found, lang=lang))
+            group.create_task(_find(poller, source, pages, entry, found, lang=lang))
             for entry, found in fresh
         ]
     unchanged = len(parsed.entries) - len(fresh)
@@ -147,7 +149,7 @@ def _digest(source: Source, entry: Entry) -> bytes:
 async def _find(
     poller: Poller,
     source: Source,
-    gate: asyncio.Semaphore,
+    pages: asyncio.Semaphore,
     entry: Entry,
     found: Found,
     *,
@@ -157,7 +159,7 @@ async def _find(
     if source.text == "feed" or (source.text == "auto" and entry.full):
         made = await poller.box.run(read_entry, b"", entry=entry, lang=lang)
     else:
-        async with gate:
+        async with pages:
             page = await _page(poller, entry)
         if isinstance(page, str):
             return replace(found, problem=f"{name}: {page}", held=True)

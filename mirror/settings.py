@@ -5,6 +5,7 @@
 
 import difflib
 import re
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,9 +19,17 @@ from mirror.guard import host_and_port
 
 MAX_BYTES = 1024 * 1024  # a file of settings is a few kB; a larger one is another file
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def _name(value: str) -> str:
+    if _CONTROL.search(value):  # it stands on every page and in terminals
+        raise ValueError("a name without control characters was expected")
+    return value
 
 
 def _origin(value: str) -> str:
@@ -56,7 +65,7 @@ def _host(value: str) -> str:
 class Newsroom(_Section):
     """Whose articles are mirrored."""
 
-    name: Annotated[str, Field(min_length=1, max_length=200)]
+    name: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_name)]
     origin: Annotated[str, AfterValidator(_origin)]
     lang: Annotated[str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$")] = "en"
     home: Annotated[str, AfterValidator(_optional_address)] = ""

@@ -25,7 +25,7 @@ from mirror.formats.paths import (
     revision_path,
     short_id,
 )
-from mirror.formats.record import HTML, INDEX_ID, JSON, Doc, parse
+from mirror.formats.record import HTML, INDEX_ID, JSON, Doc
 from mirror.formats.root import Root
 from mirror.keys import Keys
 from mirror.site import (
@@ -33,6 +33,7 @@ from mirror.site import (
     KEEP_PARTIAL_S,
     Catalogue,
     log_files,
+    parsed,
     proof_files,
     replaced_partials,
 )
@@ -108,6 +109,8 @@ class Signer:
             )
         )
         self.state.add_aliases(n, draft.identity.keys)
+        if held and any(key.startswith("link ") for key in draft.identity.keys):
+            self.state.put_outbox(self.alias_pages(held, draft.identity))
         self.state.put_outbox(self._documents(short, rev, pages, leaf=leaf, time=time))
         return Doc("doc", id_, n, rev, first, time, HTML, len(pages[0]), sha256, prev)
 
@@ -232,7 +235,7 @@ class Signer:
         files |= self.keys.sign_file(
             "index.html", front, leaf=log.index_leaf, time=log.time, more=until
         )
-        for record in map(parse, (Note.parse(leaf).text for leaf in records)):
+        for record in map(parsed, records):
             if isinstance(record, Doc) and record.t == "doc":
                 short = short_id(record.id)
                 newest = outbox[revision_path(short, record.rev)]

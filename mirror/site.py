@@ -6,6 +6,7 @@ catalogue node a level, the heads. Nothing here is proportional to the archive.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 
 from mirror.formats import tlog
 from mirror.formats.encoding import HASH_SIZE
@@ -20,7 +21,7 @@ from mirror.formats.paths import (
     tile_path,
 )
 from mirror.formats.proof import Proof
-from mirror.formats.record import Doc, parse
+from mirror.formats.record import Doc, Record, parse
 
 KEEP_INDEX_S = 7 * 24 * 3600  # an old index may be read, and its nodes asked for, this long
 KEEP_PARTIAL_S = 24 * 3600  # c2sp.org/tlog-tiles: a client with an old checkpoint may ask
@@ -78,16 +79,42 @@ def proof_files(
 ) -> dict[str, bytes]:
     """Return the proof file of each record, the first of which is leaf `first`."""
     files = {}
-    for leaf, record in enumerate(records, first):
-        hashes = tuple(tlog.inclusion_proof(read_tile, leaf, size))
+    walk = _proofs(cache(read_tile), 0, size, first)
+    for record, (leaf, hashes) in zip(records, walk, strict=True):
         path = _proof_path(record)
         if path:
             files[path] = bytes(Proof(record, leaf, hashes, checkpoint))
     return files
 
 
+def _proofs(
+    read: tlog.ReadTile, start: int, end: int, first: int
+) -> Iterator[tuple[int, tuple[bytes, ...]]]:
+    """Yield each leaf of a range of RFC 6962's recursion, from `first` on, with its proof in it.
+
+    As `tlog.inclusion_proof` for each, but a subtree's root is computed once for all of them.
+    """
+    if end - start <= 1:
+        yield from ((leaf, ()) for leaf in range(start, end))
+        return
+    middle = start + (1 << (end - start - 1).bit_length() - 1)
+    if first < middle:
+        right = tlog.range_root(read, middle, end)
+        for leaf, hashes in _proofs(read, start, middle, first):
+            yield leaf, (*hashes, right)
+    left = tlog.range_root(read, start, middle)
+    for leaf, hashes in _proofs(read, middle, end, first):
+        yield leaf, (*hashes, left)
+
+
+@lru_cache(maxsize=1024)  # of a round: its proofs and its pages are made from the same records
+def parsed(leaf: bytes) -> Record:
+    """Return the record in a leaf of this log; its signature is not checked."""
+    return parse(Note.parse(leaf).text)
+
+
 def _proof_path(leaf: bytes) -> str | None:
-    record = parse(Note.parse(leaf).text)
+    record = parsed(leaf)
     if not isinstance(record, Doc):
         return None
     if record.t == "index":

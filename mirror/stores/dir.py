@@ -3,12 +3,15 @@
 Beside each text file stand its compressed forms (`.gz`, `.br`), which are no part of the site.
 """
 
+# ruff: noqa: PTH102, PTH108, PTH123 - a Path object for each was a third of a flush
+
 import asyncio
 import errno
 import gzip
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import brotli
@@ -18,6 +21,7 @@ from mirror.formats.paths import PROOF, check_path, is_head
 
 SPARE = 64 * 1024 * 1024  # bytes left free: the database, its log and other programs need some
 BROTLI_QUALITY = 5  # 6 and above cost more of a cycle than they save a reader
+MAX_TWINS = 512  # two rounds' articles, some 5 MB: more than lie between a page and its copy
 _STAGING = ".staging"  # same file system as the site; no path of a site begins with a dot
 _TEXT = (".html", ".json", ".xml")
 _COMPRESSED = (".gz", ".br")
@@ -30,6 +34,8 @@ class DirStore:
         self.folder = folder
         self.name = f"dir:{folder}"
         self._put: dict[str, bytes] = {}
+        self._twins: dict[bytes, str] = {}
+        """The newest immutable text files, by their bytes: what a head may be a copy of."""
 
     async def put(self, path: str, data: bytes) -> None:
         """Keep `data` under `path` with the next `flush`."""
@@ -56,7 +62,8 @@ class DirStore:
 
     def _read(self, path: str) -> bytes | None:
         try:
-            return (self.folder / path).read_bytes()
+            with open(f"{self.folder}/{path}", "rb") as file:
+                return file.read()
         except FileNotFoundError:
             return None
         except OSError as e:
@@ -72,37 +79,89 @@ class DirStore:
     def _write(self, files: dict[str, bytes]) -> None:
         changed = {path: data for path, data in files.items() if self._changes(path, data)}
         staging = self.folder / _STAGING
-        shutil.rmtree(staging, ignore_errors=True)  # what a crash left behind
         path = _STAGING
         try:
+            if staging.exists():
+                # What the flush before this one left, cut off or failed. It may have given
+                # names that no sync has made durable, and that are not written again.
+                os.sync()
+                shutil.rmtree(staging)
+            if not changed:
+                return
             staging.mkdir(parents=True)
-            staged: list[tuple[Path, Path]] = []
+            staged: list[tuple[str, str]] = []
             for path, data in changed.items():
                 staged += self._stage(staging, path, data, first=len(staged))
-            _move(staged)
-            staging.rmdir()
+            self._move(staged)
+            shutil.rmtree(staging)  # rename(2) leaves a name that is a link to its target already
         except OSError as e:
             raise self._failed(path, e) from e
+        self._remember(changed)
+
+    def _remember(self, written: dict[str, bytes]) -> None:
+        self._twins |= {
+            data: path for path, data in written.items() if _forms(path) and not is_head(path)
+        }
+        while len(self._twins) > MAX_TWINS:
+            del self._twins[next(iter(self._twins))]
 
     def _changes(self, path: str, data: bytes) -> bool:
         held = self._read(path)
         if held is not None and held != data and not (is_head(path) or path.endswith(PROOF)):
             raise StoreError(f"{self.name}: {path}: already holds other bytes")
         # A compressed form that is missing was cut off by a crash: written again.
-        forms = [self.folder / (path + suffix) for suffix in _forms(path)]
-        return held != data or not all(map(Path.exists, forms))
+        forms = (f"{self.folder}/{path}{suffix}" for suffix in _forms(path))
+        return held != data or not all(map(os.path.exists, forms))
 
-    def _stage(
-        self, staging: Path, path: str, data: bytes, *, first: int
-    ) -> list[tuple[Path, Path]]:
+    def _stage(self, staging: Path, path: str, data: bytes, *, first: int) -> list[tuple[str, str]]:
         # The plain file comes last: while it has its old bytes, a form may not be newer
         # for a server that prefers forms, so all of one path are moved one after another.
-        staged = []
-        for number, (suffix, form) in enumerate(_with_forms(path, data), first):
-            temporary = staging / str(number)
-            _write_synced(temporary, form)
-            staged.append((temporary, self.folder / (path + suffix)))
+        names = [path + suffix for suffix in (*_forms(path), "")]
+        staged = [(f"{staging}/{number}", name) for number, name in enumerate(names, first)]
+        twin = self._twins.get(data)
+        if not (twin and _forms(path) and self._link(twin, staged)):
+            for (temporary, _), form in zip(staged, _with_forms(path, data), strict=True):
+                _write_synced(temporary, form)
         return staged
+
+    def _link(self, twin: str, staged: list[tuple[str, str]]) -> bool:
+        """Return whether `staged` are now names of the file `twin` and of its forms.
+
+        An article's index.html has the bytes of its newest revision, which never change:
+        one file with two names is compressed and synced once.
+        """
+        try:
+            for (temporary, _), suffix in zip(staged, (*_COMPRESSED, ""), strict=True):
+                os.link(f"{self.folder}/{twin}{suffix}", temporary)
+        except OSError:  # no such links here, or the twin is gone
+            for temporary, _ in staged:
+                with suppress(FileNotFoundError):
+                    os.unlink(temporary)
+            return False
+        return True
+
+    def _move(self, staged: Iterable[tuple[str, str]]) -> None:
+        """Give each file its name, and make the names durable."""
+        folders: set[str] = set()
+        for temporary, name in staged:
+            parent = name.rpartition("/")[0]
+            if parent not in folders:
+                self._make(parent, folders)
+                folders.add(parent)
+            Path(temporary).replace(f"{self.folder}/{name}")
+        for folder in folders:
+            _sync_folder(f"{self.folder}/{folder}")
+
+    def _make(self, folder: str, synced: set[str]) -> None:
+        """Make `folder`; add to `synced` each that got a new name in it."""
+        try:
+            os.mkdir(f"{self.folder}/{folder}")
+        except FileNotFoundError:
+            self._make(folder.rpartition("/")[0], synced)
+            os.mkdir(f"{self.folder}/{folder}")
+        except FileExistsError:
+            return
+        synced.add(folder.rpartition("/")[0])
 
     def _failed(self, path: str, e: OSError) -> StoreError:
         what = "disk full" if e.errno in (errno.ENOSPC, errno.EDQUOT) else "not written or read"
@@ -113,36 +172,25 @@ def _forms(path: str) -> tuple[str, ...]:
     return _COMPRESSED if path.endswith(_TEXT) else ()
 
 
-def _with_forms(path: str, data: bytes) -> Iterator[tuple[str, bytes]]:
+def _with_forms(path: str, data: bytes) -> Iterator[bytes]:
+    """Yield the compressed forms, if it has any, then `data` itself."""
     if _forms(path):
-        yield ".gz", gzip.compress(data, mtime=0)
-        yield ".br", brotli.compress(data, quality=BROTLI_QUALITY)
-    yield "", data
+        yield gzip.compress(data, mtime=0)
+        # A window of the file's own size: a larger one is only memory to be cleared.
+        window = min(max(len(data).bit_length(), 16), 22)
+        yield brotli.compress(data, quality=BROTLI_QUALITY, lgwin=window)
+    yield data
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _move(staged: Iterable[tuple[Path, Path]]) -> None:
-    folders: set[Path] = set()
-    for temporary, final in staged:
-        if not final.parent.exists():
-            folders.update(_make(final.parent))
-        temporary.replace(final)
-        folders.add(final.parent)
-    for folder in folders:
-        _sync_folder(folder)
-
-
-def _make(folder: Path) -> set[Path]:
-    """Make `folder` and return all folders that got a new name in them."""
-    made = {_existing(folder)}
-    folder.mkdir(parents=True, exist_ok=True)
-    return made | {each for each in folder.parents if made & set(each.parents)}
+def _write_synced(path: str, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    try:
+        rest = memoryview(data)
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _existing(folder: Path) -> Path:
@@ -151,7 +199,7 @@ def _existing(folder: Path) -> Path:
     return folder
 
 
-def _sync_folder(folder: Path) -> None:
+def _sync_folder(folder: str) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -1,0 +1,122 @@
+"""Polling feeds: how many at once, what is asked, and what closing leaves running."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+
+import newsroom as newsrooms
+import pytest
+from fakes import ORIGIN
+from newsroom import Answer, Newsroom
+
+from mirror.box import Box
+from mirror.fetch import Fetcher
+from mirror.poll import Poll, Poller, Source, polls
+from mirror.state import FeedState, State
+
+
+@pytest.fixture
+def newsroom() -> Iterator[Newsroom]:
+    with newsrooms.running() as newsroom:
+        yield newsroom
+
+
+@pytest.fixture
+async def poller(tmp_path: Path, newsroom: Newsroom) -> AsyncIterator[Poller]:
+    """A poller of no source; its box stays cold, as no feed here gets as far as a parser."""
+    state = State.open(tmp_path / "state.db", origin=ORIGIN)
+    async with Fetcher(allow_hosts=[newsroom.address], timeout_s=2) as fetcher, Box() as box:
+        yield Poller((), "en", state, fetcher, box, 3)
+    state.close()
+
+
+async def polled(poller: Poller, *urls: str) -> dict[str, Poll]:
+    sources = [Source(url, "auto") for url in urls]
+    mine = Poller(sources, "en", poller.state, poller.fetcher, poller.box, poller.parallel)
+    async with aclosing(polls(mine, lambda _: None)) as outcomes:
+        return {poll.source.url: poll async for some in outcomes for poll in some}
+
+
+def keep(poller: Poller, url: str, feed: FeedState) -> None:
+    with poller.state.transaction():
+        poller.state.put_feed(url, feed)
+
+
+async def test_every_feed_has_one_outcome(poller: Poller, newsroom: Newsroom):
+    urls = [newsroom.fails(f"/{n}", 500 + n) for n in range(7)]
+    found = await polled(poller, *urls)
+
+    assert sorted(found) == sorted(urls)
+    assert all(url in found[url].problem for url in urls)
+    assert [f"status {500 + n}" in found[url].problem for n, url in enumerate(urls)] == [True] * 7
+
+
+async def test_no_feed_is_no_outcome(poller: Poller):
+    assert await polled(poller) == {}
+
+
+async def test_a_fast_feed_does_not_wait_for_a_slow_one(poller: Poller, newsroom: Newsroom):
+    slow, fast = newsroom.url("/slow"), newsroom.fails("/fast")
+    newsroom.answers["/slow"] = Answer(b"x" * 99, pause_s=1)
+    sources = [Source(url, "auto") for url in (slow, fast)]
+    mine = Poller(sources, "en", poller.state, poller.fetcher, poller.box, 3)
+    async with aclosing(polls(mine, lambda _: None)) as outcomes:
+        first = await anext(outcomes)
+
+    assert [poll.source.url for poll in first] == [fast]
+
+
+async def test_closing_leaves_nothing_running(poller: Poller, newsroom: Newsroom):
+    urls = [newsroom.url(f"/slow/{n}") for n in range(5)]
+    for n in range(5):
+        newsroom.answers[f"/slow/{n}"] = Answer(b"x" * 99, pause_s=1)
+    fast = newsroom.fails("/fast")
+    sources = [Source(url, "auto") for url in (fast, *urls)]
+    mine = Poller(sources, "en", poller.state, poller.fetcher, poller.box, 3)
+    before = asyncio.all_tasks()
+    async with aclosing(polls(mine, lambda _: None)) as outcomes:
+        await anext(outcomes)
+
+    assert asyncio.all_tasks() == before
+
+
+async def test_what_a_server_said_is_said_back_to_it(poller: Poller, newsroom: Newsroom):
+    url = newsroom.says("/feed", "not asked for", etag='W/"x y"')
+    keep(poller, url, FeedState('W/"x y"', "Mon", b"auto mark"))
+    found = await polled(poller, url)
+
+    assert newsroom.statuses == [304]
+    assert (found[url].problem, found[url].seen, found[url].found) == ("", None, ())
+
+
+async def test_a_feed_whose_text_is_wanted_from_elsewhere_is_looked_at_again(
+    poller: Poller, newsroom: Newsroom
+):
+    url = newsroom.says("/feed", "not a feed", etag='W/"x y"')
+    keep(poller, url, FeedState('W/"x y"', "Mon", b"page mark"))
+    await polled(poller, url)
+
+    assert newsroom.statuses == [200]
+
+
+@pytest.mark.parametrize("status", [204, 206, 304, 401, 403, 410, 429, 500, 503])
+async def test_what_is_no_answer_is_a_problem_that_names_the_feed(
+    poller: Poller, newsroom: Newsroom, status: int
+):
+    url = newsroom.fails("/feed", status)
+    found = await polled(poller, url)
+
+    assert found[url].problem.startswith(f"{url}: status {status}")
+    assert found[url].seen is None
+
+
+async def test_progress_names_each_feed(poller: Poller, newsroom: Newsroom):
+    said: list[str] = []
+    sources = [Source(newsroom.fails(f"/{n}"), "auto") for n in range(3)]
+    mine = Poller(sources, "en", poller.state, poller.fetcher, poller.box, 1)
+    async with aclosing(polls(mine, said.append)) as outcomes:
+        async for _ in outcomes:
+            pass
+
+    assert said == [source.url for source in sources]

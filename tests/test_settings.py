@@ -1,0 +1,232 @@
+"""The settings file: every key explained, and every mistake named with what to do about it."""
+
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+from pydantic import BaseModel
+
+from mirror.errors import SettingsError
+from mirror.settings import MAX_BYTES, Settings
+
+EXAMPLE = ROOT / "config" / "mirror.toml"
+GOOD = """
+[newsroom]
+name = "N"
+origin = "test.example/news"
+[[feeds]]
+url = "https://news.example/feed"
+"""
+
+
+def keys_with_a_comment_above(file: Path) -> set[str]:
+    """Return `section.key` and `section` of the lines that have an explanation above them."""
+    found, section, before = set(), "", ""
+    for line in file.read_text().splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+            name = section
+        elif "=" in line and not line.startswith("#"):
+            name = f"{section}.{line.partition(' = ')[0]}"
+        else:
+            name = ""
+        if name and before.startswith("# "):
+            found.add(name)
+        before = line or before  # an empty line may follow the explanation of a section
+    return found
+
+
+def every_key(model: type[BaseModel]) -> set[str]:
+    sections = {
+        "newsroom": "Newsroom",
+        "feeds": "FeedSettings",
+        "fetch": "Fetch",
+        "paths": "Paths",
+        "box": "BoxSettings",
+    }
+    assert set(model.model_fields) == set(sections)
+    module = __import__(model.__module__, fromlist=["x"])
+    keys = {
+        f"{section}.{key}"
+        for section, name in sections.items()
+        for key in getattr(module, name).model_fields
+    }
+    return keys | set(sections)
+
+
+def load(tmp_path: Path, text: str | bytes) -> Settings:
+    file = tmp_path / "mirror.toml"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return Settings.load(file)
+
+
+def refused(tmp_path: Path, text: str | bytes) -> str:
+    with pytest.raises(SettingsError) as caught:
+        load(tmp_path, text)
+    message = str(caught.value)
+
+    assert message.startswith(f"{tmp_path}/mirror.toml: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{tmp_path}/mirror.toml: ")
+
+
+def with_key(section: str, line: str) -> str:
+    if f"[{section}]" in GOOD:
+        return GOOD.replace(f"[{section}]", f"[{section}]\n{line}")
+    return f"{GOOD}\n[{section}]\n{line}\n"
+
+
+def test_the_example_file_loads_and_explains_every_key():
+    loaded = Settings.load(EXAMPLE)
+
+    assert keys_with_a_comment_above(EXAMPLE) == every_key(type(loaded))
+
+
+def test_the_example_shows_the_defaults():
+    shown, default = (
+        Settings.load(EXAMPLE),
+        Settings.model_validate(
+            {"newsroom": {"name": "x", "origin": "x"}, "feeds": [{"url": "https://x/"}]}
+        ),
+    )
+
+    assert shown.fetch == default.fetch
+    assert shown.paths == default.paths
+    assert shown.box == default.box
+    assert shown.newsroom.lang == default.newsroom.lang
+    assert shown.feeds[0].text == default.feeds[0].text
+
+
+def test_what_is_left_out_has_a_default(tmp_path: Path):
+    settings = load(tmp_path, GOOD)
+
+    assert settings.newsroom.name == "N"
+    assert settings.fetch.timeout_s == 30.0
+    assert settings.paths.site == "site"
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "near"),
+    [
+        ("newsroom", 'nmae = "x"', "newsroom.nmae: no such key, did you mean name?"),
+        ("newsroom", 'language = "x"', "newsroom.language: no such key, did you mean lang?"),
+        ("fetch", "timeout = 3", "fetch.timeout: no such key, did you mean timeout_s?"),
+        ("fetch", "zzz = 3", "fetch.zzz: no such key: expected one of allow_hosts, timeout_s,"),
+        ("paths", 'stat = "x"', "paths.stat: no such key, did you mean state?"),
+        ("box", "worker = 3", "box.worker: no such key, did you mean workers?"),
+        ("fetsh", "parallel = 3", "fetsh: no such key, did you mean fetch?"),
+        ("qqq", "parallel = 3", "qqq: no such key: expected one of newsroom, feeds, fetch,"),
+    ],
+)
+def test_an_unknown_key_is_named_with_the_one_near(
+    tmp_path: Path, section: str, line: str, near: str
+):
+    assert refused(tmp_path, with_key(section, line)).startswith(near)
+
+
+def test_an_unknown_key_of_a_feed_says_which_feed(tmp_path: Path):
+    more = f'{GOOD}\n[[feeds]]\nurl = "https://x.example/"\ntxet = "feed"\n'
+
+    assert refused(tmp_path, more) == "feeds.1.txet: no such key, did you mean text?"
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "words"),
+    [
+        ("fetch", "timeout_s = -1", ["fetch.timeout_s", "greater than 0", "-1"]),
+        ("fetch", "timeout_s = 0", ["fetch.timeout_s", "greater than 0"]),
+        ("fetch", "timeout_s = nan", ["fetch.timeout_s"]),
+        ("fetch", "timeout_s = inf", ["fetch.timeout_s", "600"]),
+        ("fetch", 'timeout_s = "30"', ["fetch.timeout_s", "valid number", "'30'"]),
+        ("fetch", "parallel = 0", ["fetch.parallel", "greater than or equal to 1", "0"]),
+        ("fetch", "parallel = 2.5", ["fetch.parallel", "integer", "2.5"]),
+        ("fetch", "parallel = true", ["fetch.parallel", "integer", "True"]),
+        ("fetch", 'allow_hosts = "10.0.0.5:80"', ["fetch.allow_hosts", "list"]),
+        ("fetch", 'allow_hosts = ["10.0.0.5"]', ["fetch.allow_hosts.0", "10.0.0.5:8080"]),
+        ("fetch", 'allow_hosts = ["h:99999"]', ["fetch.allow_hosts.0", "10.0.0.5:8080"]),
+        ("fetch", 'allow_hosts = ["h:0"]', ["fetch.allow_hosts.0", "10.0.0.5:8080"]),
+        ("fetch", 'allow_hosts = ["a/b:80"]', ["fetch.allow_hosts.0", "10.0.0.5:8080"]),
+        ("fetch", 'allow_hosts = ["http://h:80"]', ["fetch.allow_hosts.0", "10.0.0.5:8080"]),
+        ("fetch", 'allow_hosts = ["u@h:80"]', ["fetch.allow_hosts.0", "10.0.0.5:8080"]),
+        ("fetch", 'allow_hosts = ["::1:80"]', ["fetch.allow_hosts.0", "10.0.0.5:8080"]),
+        ("fetch", 'allow_hosts = ["h:٣"]', ["fetch.allow_hosts.0", "10.0.0.5:8080"]),
+        ("fetch", 'allow_hosts = ["[::1:80"]', ["fetch.allow_hosts.0", "10.0.0.5:8080"]),
+        ("fetch", 'user_agent = "ж"', ["fetch.user_agent"]),
+        ("fetch", 'user_agent = "a\\nX: b"', ["fetch.user_agent"]),
+        ("box", "workers = -1", ["box.workers", "greater than or equal to 0", "-1"]),
+        ("paths", "keys = 3", ["paths.keys", "string", "3"]),
+    ],
+)
+def test_a_value_without_meaning_is_named_with_what_was_expected(
+    tmp_path: Path, section: str, line: str, words: list[str]
+):
+    message = refused(tmp_path, with_key(section, line))
+
+    assert [word for word in words if word not in message] == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('name = "N"', "", ["newsroom.name: missing"]),
+        ('name = "N"', 'name = ""', ["newsroom.name", "at least 1 character"]),
+        ('name = "N"', f'name = "{"x" * 201}"', ["newsroom.name", "at most 200"]),
+        ("test.example/news", "Test Example", ["newsroom.origin", "a-z 0-9", "'Test Example'"]),
+        ("test.example/news", "", ["newsroom.origin"]),
+        ("https://news.example/feed", "news.example/feed", ["feeds.0.url", "not an absolute"]),
+        ("https://news.example/feed", "ftp://x/", ["feeds.0.url", "http"]),
+        ("https://news.example/feed", "https://u:p@x/", ["feeds.0.url", "password"]),
+        ("[newsroom]", "box = 3\n[newsroom]", ["box", "not 3"]),
+        ('[[feeds]]\nurl = "https://news.example/feed"', "feeds = []", ["feeds"]),
+        ('[[feeds]]\nurl = "https://news.example/feed"', "", ["feeds: missing"]),
+        ("url = ", "text = ", ["feeds.0.url: missing", "'auto', 'feed' or 'page'"]),
+    ],
+)
+def test_a_mistake_in_what_must_be_said_is_named(
+    tmp_path: Path, old: str, new: str, words: list[str]
+):
+    message = refused(tmp_path, GOOD.replace(old, new))
+
+    assert [word for word in words if word not in message] == []
+
+
+def test_a_secret_in_an_address_is_not_repeated(tmp_path: Path):
+    message = refused(tmp_path, GOOD.replace("news.example/feed", "u:hunter2@news.example/"))
+
+    assert "hunter2" not in message
+
+
+def test_all_mistakes_are_told_at_once(tmp_path: Path):
+    message = refused(tmp_path, with_key("fetch", "parallel = 0\ntimeout = 3"))
+
+    assert "fetch.parallel" in message
+    assert "fetch.timeout" in message
+
+
+def test_a_feed_that_stands_there_twice_is_refused(tmp_path: Path):
+    twice = GOOD + '[[feeds]]\nurl = "https://news.example/feed"\n'
+
+    assert refused(tmp_path, twice) == "feeds: https://news.example/feed: stands there twice"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "newsroom: missing; feeds: missing"),
+        ("name = ", "not TOML: "),
+        (b"\xff\xfe", "not TOML: "),
+        (b'[newsroom]\nname = "\xe9"', "not TOML: "),
+        ("[newsroom]\nname = 1\nname = 2", "not TOML: "),
+        (b"#" * (MAX_BYTES + 1), "more than 1048576 bytes: not a settings file"),
+    ],
+)
+def test_what_is_no_settings_file_says_why(tmp_path: Path, text: str | bytes, reason: str):
+    assert refused(tmp_path, text).startswith(reason)
+
+
+@pytest.mark.parametrize(("name", "reason"), [("none.toml", "No such file"), (".", "directory")])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, reason: str):
+    with pytest.raises(SettingsError, match=reason) as caught:
+        Settings.load(tmp_path / name)
+
+    assert str(tmp_path / name) in str(caught.value)

@@ -1,0 +1,561 @@
+"""The one writer of the log: what it appends follows, and no crash or old copy makes a fork."""
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from fakes import (
+    NOW,
+    ORIGIN,
+    Clock,
+    MemoryStore,
+    audited,
+    catalogue_from_scratch,
+    docs_of,
+    draft,
+    embedded,
+    fill,
+    flaws,
+    identity,
+    keys,
+    log_from_scratch,
+    open_signer,
+    quiet_desk,
+    records_of,
+    root_from_scratch,
+    story,
+)
+
+from mirror.article.identity import Identity
+from mirror.cycle import publish, run_cycle
+from mirror.errors import StateError, StoreError
+from mirror.formats import tlog
+from mirror.formats.checkpoint import Checkpoint
+from mirror.formats.index import Index
+from mirror.formats.note import Note, timestamp
+from mirror.formats.paths import CHECKPOINT, INDEX_PROOF, article_folder, short_id
+from mirror.signer import REFRESH_S, Draft, Signer
+from mirror.site import KEEP_INDEX_S, KEEP_PARTIAL_S
+
+DAY = 24 * 3600
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Iterator[Signer]:
+    signer = open_signer(tmp_path)
+    yield signer
+    signer.state.close()
+
+
+@pytest.fixture
+def store() -> MemoryStore:
+    return MemoryStore()
+
+
+async def round_(signer: Signer, store: MemoryStore, *numbers: int, now: int = NOW, text: str = ""):
+    """Publish these stories, new or revised, as a cycle does."""
+    drafts = [draft(signer, number, text=text) for number in numbers]
+    refused = signer.append(drafts, now=now)
+    await publish(quiet_desk(signer, store), now=lambda: now)
+    return refused
+
+
+def time_of(checkpoint: bytes) -> int:
+    """Return when the clock signed."""
+    [clock] = [line for line in Note.parse(checkpoint).signatures if line.name == f"{ORIGIN}/clock"]
+    return timestamp(clock.blob)
+
+
+def newest_index(signer: Signer, store: MemoryStore) -> Index:
+    return Index.parse(store.kept[signer.state.log().index_ref])
+
+
+# What is appended.
+
+
+async def test_a_round_is_its_articles_and_one_index(signer: Signer, store: MemoryStore):
+    await round_(signer, store, 1, 2, 3)
+    docs = docs_of(signer)
+
+    assert [(doc.t, doc.n, doc.rev, doc.prev) for doc in docs] == [
+        *(("doc", 0, 1, None), ("doc", 1, 1, None), ("doc", 2, 1, None)),
+        ("index", 0, 1, None),
+    ]
+    assert {doc.time for doc in docs} == {doc.first for doc in docs} == {NOW}
+    assert flaws(store.kept, signer.root) == []
+    assert await audited(store.kept, signer.root) == []
+
+
+async def test_a_revision_follows_the_one_before(signer: Signer, store: MemoryStore):
+    await round_(signer, store, 1, 2)
+    await round_(signer, store, 2, now=NOW + 60, text="corrected")
+    await round_(signer, store, 2, 3, now=NOW + 120, text="once more")
+    chain = [(d.rev, d.prev, d.first, d.time) for d in docs_of(signer) if d.t == "doc" and d.n == 1]
+    indexes = [(d.rev, d.prev, d.first, d.time) for d in docs_of(signer) if d.t == "index"]
+
+    assert chain == [(1, None, NOW, NOW), (2, 1, NOW, NOW + 60), (3, 3, NOW, NOW + 120)]
+    assert indexes == [(1, None, NOW, NOW), (2, 2, NOW, NOW + 60), (3, 4, NOW, NOW + 120)]
+    assert await audited(store.kept, signer.root, now=NOW + 120) == []
+
+
+async def test_time_never_falls_although_the_clock_does(signer: Signer, store: MemoryStore):
+    await round_(signer, store, 1)
+    await round_(signer, store, 2, now=NOW - DAY)
+    await round_(signer, store, 1, now=NOW - 3, text="corrected")
+    await round_(signer, store, 3, now=NOW + 5)
+    times = [doc.time for doc in docs_of(signer)]
+
+    assert times == [NOW] * 6 + [NOW + 5] * 2
+    assert time_of(store.kept[CHECKPOINT]) == NOW + 5
+    assert await audited(store.kept, signer.root, now=NOW + 5) == []
+
+
+async def test_the_clocks_word_never_falls_either(signer: Signer, store: MemoryStore):
+    await round_(signer, store, 1)
+    store.kept |= signer.refresh(now=NOW + DAY)
+    await round_(signer, store, 2, now=NOW + 60)
+
+    assert time_of(store.kept[CHECKPOINT]) == NOW + DAY
+
+
+async def test_the_index_shows_the_newest_thirty_and_counts_all(signer: Signer, store: MemoryStore):
+    await round_(signer, store, *range(40))
+    await round_(signer, store, 39, 2, now=NOW + 1, text="corrected")
+    index = newest_index(signer, store)
+
+    assert index.count == 40
+    assert [each.n for each in index.newest] == list(range(39, 9, -1))
+    assert [each.rev for each in index.newest] == [2, *[1] * 29]
+    assert (index.name, index.origin, index.root) == ("A newsroom", ORIGIN, 1)
+    assert index.issued == NOW + 1
+    assert await audited(store.kept, signer.root, now=NOW + 1) == []
+
+
+async def test_an_article_that_cannot_be_made_stops_no_other(signer: Signer, store: MemoryStore):
+    twin = twin_of(1)
+    refused = signer.append([draft(signer, 1), twin, draft(signer, 3)], now=NOW)
+    await publish(quiet_desk(signer, store), now=Clock())
+
+    assert list(refused) == [twin.identity.id]
+    assert "https://news.example/9: a/" in refused[twin.identity.id]
+    assert "another article has this path" in refused[twin.identity.id]
+    assert [(doc.t, doc.n) for doc in docs_of(signer)] == [("doc", 0), ("doc", 1), ("index", 0)]
+    assert await audited(store.kept, signer.root) == []
+
+
+async def test_a_round_in_which_all_are_refused_appends_nothing(signer: Signer, store: MemoryStore):
+    await round_(signer, store, 1)
+    store.order.clear()
+    refused = signer.append([twin_of(1)], now=NOW)
+    await publish(quiet_desk(signer, store), now=Clock())
+
+    assert len(refused) == 1
+    assert signer.state.log().size == 2
+    assert signer.state.count() == 1
+    assert store.order == []
+
+
+def twin_of(number: int) -> Draft:
+    """Return another article whose id begins with the same 100 bits."""
+    id_ = identity(number).id[:13] + bytes(19)
+    return Draft(story(9), Identity(("guid other",), id_), "https://news.example/feed", None)
+
+
+async def test_two_rounds_at_once_cannot_both_append(signer: Signer):
+    signer.append([draft(signer, 1)], now=NOW)
+    with pytest.raises(StateError, match="moved on"):
+        signer.append([draft(signer, 2)], now=NOW)
+
+    assert signer.state.log().size == 2
+    assert signer.state.count() == 1
+
+
+# Boundaries.
+
+
+@pytest.mark.parametrize("start", [250, 65_530], ids=["256", "65,536"])
+async def test_the_log_grows_across_a_boundary_as_if_made_from_scratch(
+    signer: Signer, store: MemoryStore, start: int
+):
+    fill(signer.state, 3)
+    _fill_log(signer, start)
+    store.kept |= log_from_scratch(records_of(signer))
+    for step in range(6):
+        await round_(signer, store, step, now=NOW + step)
+    records = records_of(signer)
+    expected = log_from_scratch(records)
+    checkpoint = Checkpoint.parse(Note.parse(store.kept[CHECKPOINT]).text)
+
+    assert len(records) == start + 12
+    assert {path: store.kept.get(path) for path in expected} == expected
+    assert checkpoint.root == root_from_scratch(records)
+
+    await run_cycle(quiet_desk(signer, store), now=lambda: NOW + KEEP_PARTIAL_S + 99)
+    left = {path: data for path, data in store.kept.items() if path.startswith("tile/")}
+
+    assert {path for path in left if ".p/" in path} >= {p for p in expected if ".p/" in p}
+    assert len({path for path in left if ".p/" in path} - set(expected)) <= 3  # of the filling
+
+
+def _fill_log(signer: Signer, size: int) -> None:
+    state, log = signer.state, signer.state.log()
+    records = [b"filled %d" % leaf for leaf in range(log.size, size)]
+    with state.transaction():
+        leaves = list(map(tlog.leaf_hash, records))
+        state.put_tiles(tlog.append(state.read_tile, log.size, leaves))
+        state.add_leaves(log.size, records)
+        root = tlog.range_root(state.read_tile, 0, size)
+        state.swap(log, replace(log, size=size, root=root))
+        state.mark_published(size, now=NOW)
+
+
+@pytest.mark.parametrize("start", [62, 4_094])
+async def test_the_catalogue_grows_across_a_boundary_as_if_made_from_scratch(
+    signer: Signer, store: MemoryStore, start: int
+):
+    fill(signer.state, start)
+    before, _ = catalogue_from_scratch([each.item for each in signer.state.articles(0, start)])
+    store.kept |= before
+    for step in range(4):
+        await round_(signer, store, step, now=NOW + step)
+        items = [each.item for each in signer.state.articles(0, 10**6)]
+        nodes, top = catalogue_from_scratch(items)
+        index = newest_index(signer, store)
+
+        assert (index.count, index.catalogue) == (start + step + 1, top)
+        assert {path: store.kept.get(path) for path in nodes} == nodes
+
+
+async def test_one_article_among_many_costs_what_it_costs_among_ten(tmp_path: Path):
+    costs = {}
+    for size in (10, 1_034, 10_250):  # all as far into their last tile and node
+        signer, store = open_signer(tmp_path / str(size)), MemoryStore()
+        fill(signer.state, size)
+        await round_(signer, store, 1)
+        costs[size] = len(store.order), sum(len(store.kept[path]) for path in store.order)
+        signer.state.close()
+    paths, written = zip(*costs.values(), strict=True)
+
+    assert max(paths) - min(paths) <= 3  # a tile and a node a level more
+    assert max(written) - min(written) <= 30_000  # the front page and the index are full
+    assert max(written) < 80_000
+
+
+# The heads.
+
+
+async def test_the_clock_says_hourly_that_nothing_is_new(signer: Signer, store: MemoryStore):
+    await round_(signer, store, 1)
+    before = dict(store.kept)
+
+    assert signer.refresh(now=NOW + REFRESH_S - 1, shown=before[INDEX_PROOF]) == {}
+    assert signer.refresh(now=NOW - DAY, shown=before[INDEX_PROOF]) == {}
+
+    heads = signer.refresh(now=NOW + REFRESH_S, shown=before[INDEX_PROOF])
+
+    assert set(heads) == {CHECKPOINT, INDEX_PROOF}
+    assert time_of(heads[CHECKPOINT]) == NOW + REFRESH_S
+    assert embedded(heads[INDEX_PROOF]) == embedded(before[INDEX_PROOF])
+    assert heads[INDEX_PROOF].endswith(heads[CHECKPOINT])
+    assert await audited({**before, **heads}, signer.root, now=NOW + REFRESH_S) == []
+
+
+async def test_an_empty_log_has_no_heads(signer: Signer, store: MemoryStore):
+    await run_cycle(quiet_desk(signer, store), now=Clock())
+
+    assert signer.refresh(now=NOW + DAY) == {}
+    assert store.kept == {}
+
+
+@pytest.mark.parametrize("kept", [False, True])
+@pytest.mark.parametrize("failing", [CHECKPOINT, INDEX_PROOF])
+async def test_a_refresh_that_fails_is_done_again_by_the_next_cycle(
+    signer: Signer, store: MemoryStore, failing: str, kept: bool
+):
+    await round_(signer, store, 1)
+    clock = Clock(NOW + REFRESH_S)
+    store.fails, store.keeps_when_failing = (lambda path: path == failing), kept
+    with pytest.raises(StoreError):
+        await run_cycle(quiet_desk(signer, store), now=clock)
+
+    assert flaws(store.kept, signer.root, now=clock.now) == []
+
+    store.fails = lambda _: False
+    clock.now += 1
+    await run_cycle(quiet_desk(signer, store), now=clock)
+
+    assert time_of(store.kept[CHECKPOINT]) == NOW + REFRESH_S
+    assert store.kept[INDEX_PROOF].endswith(store.kept[CHECKPOINT])
+    assert await audited(store.kept, signer.root, now=clock.now) == []
+
+
+async def test_a_cycle_with_nothing_new_writes_nothing(signer: Signer, store: MemoryStore):
+    await round_(signer, store, 1)
+    store.order.clear()
+    await run_cycle(quiet_desk(signer, store), now=lambda: NOW + REFRESH_S - 1)
+
+    assert (store.order, store.deleted) == ([], [])
+
+
+# Garbage.
+
+
+async def test_old_indexes_and_partial_tiles_go_when_nobody_can_ask_for_them(
+    signer: Signer, store: MemoryStore
+):
+    clock = Clock()
+    desk = quiet_desk(signer, store)
+    for step in range(8):
+        await round_(signer, store, step % 3, step + 10, now=clock.now, text=f"as of {step}")
+        clock.now += 600
+    end = clock.now
+    everything = set(store.kept)
+
+    clock.now = NOW + KEEP_PARTIAL_S - 1
+    await run_cycle(desk, now=clock)
+
+    assert store.deleted == []
+
+    clock.now = end + KEEP_PARTIAL_S
+    await run_cycle(desk, now=clock)
+    gone = {path for path in everything if path not in store.kept}
+
+    assert gone == {path for path in everything if ".p/" in path and not path.endswith(".p/24")}
+    assert flaws(store.kept, signer.root, now=clock.now) == []
+
+    clock.now = end + KEEP_INDEX_S
+    await run_cycle(desk, now=clock)
+    left = {path for path in store.kept if path.startswith("index/")}
+
+    assert len(left) == 2  # the document and the one node
+    assert await audited(store.kept, signer.root, now=clock.now) == []
+
+    store.deleted.clear()
+    clock.now += KEEP_INDEX_S
+    await run_cycle(desk, now=clock)
+
+    assert store.deleted == []
+
+
+async def test_nothing_that_is_referred_to_is_ever_deleted(signer: Signer, store: MemoryStore):
+    clock = Clock()
+    desk = quiet_desk(signer, store)
+    for step in range(12):
+        await round_(signer, store, step % 7, 100 + step, now=clock.now, text=f"as of {step}")
+        clock.now += KEEP_PARTIAL_S // 2
+        await run_cycle(desk, now=clock)
+
+        assert flaws(store.kept, signer.root, now=clock.now) == []
+
+    assert await audited(store.kept, signer.root, now=clock.now) == []
+    assert len([path for path in store.kept if path.startswith("index/")]) < 2 * 16
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_deletion_that_fails_is_done_again(signer: Signer, store: MemoryStore, kept: bool):
+    await round_(signer, store, 1)
+    await round_(signer, store, 2)
+    clock = Clock(NOW + KEEP_INDEX_S + 1)
+    store.fails, store.keeps_when_failing = (lambda path: path.startswith("index/")), kept
+    with pytest.raises(StoreError):
+        await run_cycle(quiet_desk(signer, store), now=clock)
+    store.fails = lambda _: False
+    await run_cycle(quiet_desk(signer, store), now=clock)
+
+    assert len([path for path in store.kept if path.startswith("index/")]) == 2
+    assert signer.state.garbage(clock.now) == []
+
+
+# Faults at every path.
+
+
+async def test_a_fault_at_any_path_breaks_no_promise_and_the_next_cycle_heals_it(tmp_path: Path):
+    signer, store = open_signer(tmp_path / "first"), MemoryStore()
+    await round_(signer, store, *range(3))
+    before = dict(store.kept)
+    signer.state.close()
+    store.order.clear()
+    signer = _copied(tmp_path, "whole")
+    await round_(signer, store, 1, 7, now=NOW + 60, text="corrected")
+    order, whole = list(store.order), dict(store.kept)
+    signer.state.close()
+
+    assert len(order) > 15
+    assert order[-2:] == [CHECKPOINT, INDEX_PROOF]
+
+    for at, (failing, kept) in enumerate(itertools.product(order, [False, True])):
+        signer, store = _copied(tmp_path, str(at)), MemoryStore(before)
+        store.fails, store.keeps_when_failing = failing.__eq__, kept
+        with pytest.raises(StoreError):
+            await round_(signer, store, 1, 7, now=NOW + 60, text="corrected")
+
+        assert (failing, kept, flaws(store.kept, signer.root, now=NOW + 60)) == (failing, kept, [])
+        assert store.kept[CHECKPOINT] == before[CHECKPOINT] or failing in order[-2:]
+
+        store.fails = lambda _: False
+        await run_cycle(quiet_desk(signer, store), now=lambda: NOW + 90)
+
+        assert (failing, set(store.kept)) == (failing, set(whole))
+        assert await audited(store.kept, signer.root, now=NOW + 90) == []
+
+        signer.state.close()
+
+
+async def test_a_fault_at_any_path_of_the_first_round_shows_no_half_site(tmp_path: Path):
+    signer, store = open_signer(tmp_path / "first"), MemoryStore()
+    signer.state.close()
+    signer = _copied(tmp_path, "whole")
+    await round_(signer, store, 1)
+    order, whole = list(store.order), dict(store.kept)
+    signer.state.close()
+    for at, (failing, kept) in enumerate(itertools.product(order, [False, True])):
+        signer, store = _copied(tmp_path, str(at)), MemoryStore()
+        store.fails, store.keeps_when_failing = failing.__eq__, kept
+        with pytest.raises(StoreError):
+            await round_(signer, store, 1)
+
+        assert flaws(store.kept, signer.root) == []
+        assert CHECKPOINT not in store.kept or failing in order[-2:]
+
+        store.fails = lambda _: False
+        await run_cycle(quiet_desk(signer, store), now=lambda: NOW + 30)
+
+        assert set(store.kept) == set(whole)
+        assert await audited(store.kept, signer.root, now=NOW + 30) == []
+
+        signer.state.close()
+
+
+def _copied(tmp_path: Path, name: str) -> Signer:
+    (tmp_path / name).mkdir()
+    shutil.copy(tmp_path / "first" / "state.db", tmp_path / name / "state.db")
+    return open_signer(tmp_path / name)
+
+
+async def test_a_crash_between_any_two_steps_is_followed_by_the_same_checkpoint(
+    signer: Signer, store: MemoryStore
+):
+    """What was signed once for a size is the only tree that is ever signed for it."""
+    signer.append([draft(signer, 1)], now=NOW)
+    files = signer.unsigned_files()
+    signer.sign_checkpoint(now=NOW)
+    first = signer.state.log().checkpoint
+    again = signer.unsigned_files()
+    signer.sign_checkpoint(now=NOW + 99)
+
+    assert again == files
+    assert signer.state.log().checkpoint == first
+    assert signer.signed_files() == signer.signed_files()
+
+    await publish(quiet_desk(signer, store), now=lambda: NOW + 200)
+
+    assert store.kept[CHECKPOINT] == first
+
+
+# A store that is not the database's.
+
+
+async def test_a_store_that_is_ahead_of_the_database_stops_it(tmp_path: Path):
+    signer, store = open_signer(tmp_path / "first"), MemoryStore()
+    await round_(signer, store, 1)
+    signer.state.close()
+    old = _copied(tmp_path, "old")
+    newer = _copied(tmp_path, "newer")
+    await round_(newer, store, 2, now=NOW + 60)
+    newer.state.close()
+    shown = dict(store.kept)
+    with pytest.raises(StateError, match=r"it has 2 leaves .*, but memory shows 4"):
+        await run_cycle(quiet_desk(old, store), now=lambda: NOW + 120)
+    old.state.close()
+
+    assert store.kept == shown
+
+
+async def test_a_store_that_is_behind_what_was_published_stops_it(
+    signer: Signer, store: MemoryStore
+):
+    """Its newer files are gone and in no outbox: to go on would sign an index of holes."""
+    await round_(signer, store, 1)
+    backup = dict(store.kept)
+    await round_(signer, store, 2)
+    store.kept = backup
+    with pytest.raises(StateError, match="memory"):
+        await run_cycle(quiet_desk(signer, store), now=Clock())
+
+    assert store.kept == backup
+
+
+async def test_an_emptied_store_stops_it(signer: Signer, store: MemoryStore):
+    await round_(signer, store, 1)
+    store.kept.clear()
+    with pytest.raises(StateError, match="memory: empty, but 2 leaves were published"):
+        await run_cycle(quiet_desk(signer, store), now=Clock())
+
+    assert store.kept == {}
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "reason"),
+    [
+        (b"", "not readable"),
+        (b"\xff\x00", "not readable"),
+        (b"not a note\n", "not readable"),
+        (keys().sign_checkpoint(Checkpoint("other/log", 1, bytes(32)), time=NOW), "1 of other/log"),
+        (keys().sign_checkpoint(Checkpoint(ORIGIN, 2, bytes(32)), time=NOW), "another tree of 2"),
+        (keys().sign_checkpoint(Checkpoint(ORIGIN, 99, bytes(32)), time=NOW), "shows 99"),
+    ],
+)
+async def test_a_foreign_checkpoint_stops_it(
+    signer: Signer, store: MemoryStore, checkpoint: bytes, reason: str
+):
+    await round_(signer, store, 1)
+    store.kept[CHECKPOINT] = checkpoint
+    shown = dict(store.kept)
+    with pytest.raises(StateError, match=reason):
+        await run_cycle(quiet_desk(signer, store), now=Clock())
+
+    assert store.kept == shown
+
+
+async def test_a_new_database_does_not_take_over_a_published_site(
+    tmp_path: Path, signer: Signer, store: MemoryStore
+):
+    await round_(signer, store, 1)
+    new = open_signer(tmp_path / "new")
+    with pytest.raises(StateError, match="restore the newest database"):
+        await run_cycle(quiet_desk(new, store), now=Clock())
+    new.state.close()
+
+
+async def test_a_database_whose_disk_is_full_appends_nothing(signer: Signer, store: MemoryStore):
+    await round_(signer, store, 1)
+    shown = dict(store.kept)
+    db = signer.state._db
+    pages = db.execute("PRAGMA page_count").fetchone()[0]
+    db.execute(f"PRAGMA max_page_count={pages}")
+    with pytest.raises(StoreError, match="not written"):
+        await round_(signer, store, *range(2, 40))
+
+    assert signer.state.log().size == 2
+    assert store.kept == shown
+
+    db.execute("PRAGMA max_page_count=100000")
+    await round_(signer, store, *range(2, 40))
+
+    assert await audited(store.kept, signer.root) == []
+
+
+async def test_people_find_the_newest_revision_under_the_articles_own_name(
+    signer: Signer, store: MemoryStore
+):
+    await round_(signer, store, 1)
+    await round_(signer, store, 1, now=NOW + 1, text="corrected")
+    folder = article_folder(short_id(identity(1).id))
+
+    assert store.kept[f"{folder}/index.html"] == store.kept[f"{folder}/2.html"]
+    assert b"corrected" in store.kept[f"{folder}/index.html"]
+    assert b"corrected" not in store.kept[f"{folder}/1.html"]
+    assert folder.encode() in store.kept["index.html"]
