@@ -5,7 +5,6 @@
 
 import difflib
 import re
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal

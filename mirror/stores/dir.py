@@ -10,6 +10,7 @@ import errno
 import gzip
 import os
 import shutil
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -109,9 +110,16 @@ class DirStore:
         held = self._read(path)
         if held is not None and held != data and not (is_head(path) or path.endswith(PROOF)):
             raise StoreError(f"{self.name}: {path}: already holds other bytes")
-        # A compressed form that is missing was cut off by a crash: written again.
-        forms = (f"{self.folder}/{path}{suffix}" for suffix in _forms(path))
-        return held != data or not all(map(os.path.exists, forms))
+        # A power cut may have kept a file's new name and lost that of a compressed form, which
+        # is then missing or still the old one: written again.
+        return held != data or not all(self._holds(path, form, data) for form in _forms(path))
+
+    def _holds(self, path: str, suffix: str, data: bytes) -> bool:
+        unpack = gzip.decompress if suffix == ".gz" else brotli.decompress
+        try:
+            return bool(unpack(self._read(path + suffix) or b"") == data)
+        except (OSError, EOFError, zlib.error, brotli.error):
+            return False
 
     def _stage(self, staging: Path, path: str, data: bytes, *, first: int) -> list[tuple[str, str]]:
         # The plain file comes last: while it has its old bytes, a form may not be newer

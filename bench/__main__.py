@@ -1,0 +1,21 @@
+"""What it costs, beside what others cost: `python -m bench [bulk] [one] [audit]`.
+
+Processor time, not wall clock: a busy machine does not change it much. Exits 0 whatever it finds.
+"""
+
+import sys
+
+from bench import audit, bulk, one
+from bench.table import show
+
+PARTS = {"bulk": bulk.run, "one": one.run, "audit": audit.run}
+
+
+def main() -> None:
+    """Print one table for each part that the command line names, or for all."""
+    for name in sys.argv[1:] or PARTS:
+        show(name, PARTS[name]())
+
+
+if __name__ == "__main__":
+    main()
