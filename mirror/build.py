@@ -34,10 +34,8 @@ async def desk(path: Path) -> AsyncIterator[Desk]:
     keys = Keys.load(folder / settings.paths.keys, origin=origin)
     site = folder / settings.paths.site
     trusted = newest_root(site / "trust")
-    if trusted.open != dataclasses.replace(
-        keys.log_entry, cosigners=trusted.open.cosigners, quorum=trusted.open.quorum
-    ):
-        raise SettingsError(f"{site / 'trust'}: root {trusted.version} names other keys than keys/")
+    _check_keys(keys, trusted, folder / settings.paths.keys)
+    _check_apart(settings, folder)
     state = State.open(folder / settings.paths.state, origin=origin)
     try:
         signer = Signer(keys, state, trusted, _masthead(settings), settings.newsroom.lang)
@@ -54,6 +52,23 @@ async def desk(path: Path) -> AsyncIterator[Desk]:
             yield Desk(poller, signer, DirStore(site))
     finally:
         state.close()
+
+
+def _check_keys(keys: Keys, trusted: root.Root, folder: Path) -> None:
+    log = trusted.open
+    own = dataclasses.replace(keys.log_entry, cosigners=log.cosigners, quorum=log.quorum)
+    others = keys.public("minisign"), keys.public("ssh")
+    if log != own or (trusted.minisign, trusted.ssh) != others:
+        raise SettingsError(f"{folder}: root {trusted.version} names other keys than these")
+
+
+def _check_apart(settings: Settings, folder: Path) -> None:
+    """Refuse secrets and a database where any web server would publish them."""
+    site = (folder / settings.paths.site).resolve()
+    for key in ("keys", "state"):
+        path = (folder / getattr(settings.paths, key)).resolve()
+        if path.is_relative_to(site):
+            raise SettingsError(f"{path}: paths.{key} is inside the site, which is published")
 
 
 def _masthead(settings: Settings) -> Masthead:

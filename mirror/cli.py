@@ -6,6 +6,7 @@ fork · 4 done in part · 130 interrupted.
 
 import argparse
 import asyncio
+import io
 import json
 import logging
 import os
@@ -13,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,9 @@ CLEAR_LINE = "\r\x1b[K"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the verb that the command line names, and exit with its code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name in another script is no reason to die
+            stream.reconfigure(errors="backslashreplace")
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
@@ -48,6 +53,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         # What is left would be written at the end, and fail once more.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = FAILED
+    except OSError as e:
+        if e.filename is not None:
+            raise  # a bug: what opens files converts its errors
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"mirror: the answer cannot be written: {e.strerror}", file=sys.stderr)
+        code = FAILED
     sys.exit(code)
 
 
@@ -59,8 +70,13 @@ def _code_of(e: MirrorError) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="mirror", description="Mirror a newsroom: every article signed, logged, checkable."
+        prog="mirror",
+        description="Mirror a newsroom: every article signed, logged, checkable.",
+        epilog="Exit codes: 0 done, 1 refused or failed, 2 settings or usage, 3 stopped rather "
+        "than sign a fork, 4 done in part, 130 interrupted.",
     )
+    version = f"tamizdat {metadata.version('tamizdat')}"
+    parser.add_argument("--version", action="version", version=version)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     _add_init(verbs)
     _add_once(verbs)
@@ -77,31 +93,42 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_init(verbs: Any) -> None:  # noqa: ANN401 - argparse does not export the type
     make = _verb(verbs, "init", _init, "make a mirror's folder: settings, secrets, root")
-    make.add_argument("folder", type=Path, metavar="DIR")
+    make.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder")
     make.add_argument("--name", required=True, help="the newsroom's name, as readers see it")
     make.add_argument("--origin", required=True, help="the log's name, such as example.org/news")
-    make.add_argument("--feed", action="append", required=True, metavar="URL", help="repeats")
+    again = "may be given several times"
+    make.add_argument(
+        "--feed", action="append", required=True, metavar="URL", help=f"a feed; {again}"
+    )
     make.add_argument("--lang", default="en", help="the language where feeds do not say one")
-    make.add_argument("--allow-host", action="append", default=[], metavar="HOST:PORT")
+    _add_allow_host(make, "a source on a private network or another port")
 
 
 def _add_once(verbs: Any) -> None:  # noqa: ANN401
     once = _verb(verbs, "once", _once, "run one cycle: poll, sign, publish")
-    once.add_argument("-c", "--config", type=Path, required=True, metavar="FILE")
+    once.add_argument(
+        "-c", "--config", type=Path, required=True, metavar="FILE", help="the mirror.toml"
+    )
 
 
 def _add_verify(verbs: Any) -> None:  # noqa: ANN401
     verify = _verb(verbs, "verify", _verify, "check a file, a folder or an address")
     verify.add_argument("target", metavar="TARGET", help="a page, a folder or https://…")
-    verify.add_argument("--root", type=Path, required=True, metavar="FILE", help="1.root.json")
-    verify.add_argument("--remember", type=Path, metavar="FILE", help="keep what was seen there")
     verify.add_argument(
+        "--root", type=Path, required=True, metavar="FILE", help="the root you trust"
+    )
+    verify.add_argument("--remember", type=Path, metavar="FILE", help="keep what was seen there")
+    _add_allow_host(verify, "a mirror on a private network or another port")
+
+
+def _add_allow_host(verb: argparse.ArgumentParser, words: str) -> None:
+    verb.add_argument(
         "--allow-host",
         action="append",
         default=[],
         type=_host,
         metavar="HOST:PORT",
-        help="on a private network",
+        help=f"{words}; may be given several times",
     )
 
 
@@ -153,11 +180,14 @@ def _once(arguments: argparse.Namespace) -> int:
 
 async def _cycle(config: Path) -> Summary:
     async with build.desk(config) as desk:
-        return await run_cycle(desk, now=_now, progress=_progress)
+        try:
+            return await run_cycle(desk, now=_now, progress=_progress)
+        finally:
+            _progress("")
 
 
 def _show_summary(summary: Summary) -> None:
-    for problem in summary.problems:
+    for problem in (*summary.warnings, *summary.problems):
         print(f"mirror: {_plain(problem)}", file=sys.stderr)
     counts = ("new", "revised", "unchanged", "held", "refused")
     print(", ".join(f"{getattr(summary, name)} {name}" for name in counts))

@@ -5,7 +5,6 @@ fork, or a full disk, ends the cycle. What is not dealt with is not remembered a
 next cycle meets it again.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -15,16 +14,18 @@ from mirror.article.identity import Identity
 from mirror.formats.paths import CHECKPOINT, INDEX_PROOF
 from mirror.poll import Found, Poll, Poller, polls
 from mirror.signer import Draft, Signer
-from mirror.state import State
+from mirror.state import FeedState, State
 from mirror.stores import Store, write
+from mirror.threads import in_thread
 
 ROUND = 256  # articles appended at once: a bundle's worth, some 15 MB of files at most
+ARTICLE_BYTES = 40_000  # on disk beside its text: frame, signatures, proof, whole blocks
 FILES_PER_BYTE = 3  # what a page needs on disk: itself, compressed forms, index.html again
 
 
 @dataclass(slots=True)
 class Summary:
-    """What a cycle did, counted; `problems` are sentences for the operator."""
+    """What a cycle did, counted; `problems` and `warnings` are for the operator."""
 
     new: int = 0
     revised: int = 0
@@ -37,6 +38,7 @@ class Summary:
     log_size: int = 0
     stores: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ async def run_cycle(
         StoreError: the site's folder or the database could not be written.
     """
     summary = Summary(feeds=len(desk.poller.sources))
+    summary.warnings += desk.signer.check_root(now=now())
     desk.signer.check_not_behind(desk.site.name, await desk.site.get(CHECKPOINT))
     await publish(desk, now=now)  # what a crash left appended and unpublished
     async with aclosing(polls(desk.poller, progress)) as outcomes:
@@ -70,7 +73,7 @@ async def run_cycle(
             progress(f"{sum(len(poll.found) for poll in some)} entries")
             await _take(desk, some, summary, now=now)
     shown = await desk.site.get(INDEX_PROOF) or b""
-    heads = await asyncio.to_thread(desk.signer.refresh, now=now(), shown=shown)
+    heads = await in_thread(desk.signer.refresh, now=now(), shown=shown)
     await write(desk.site, heads)
     await _collect_garbage(desk, now=now())
     summary.log_size = desk.state.log().size
@@ -87,10 +90,10 @@ async def publish(desk: Desk, *, now: Callable[[], int]) -> None:
     log_state = desk.state.log()
     if log_state.published == log_state.size:
         return
-    await write(desk.site, await asyncio.to_thread(desk.signer.unsigned_files))
-    await asyncio.to_thread(desk.signer.sign_checkpoint, now=now())
-    await write(desk.site, await asyncio.to_thread(desk.signer.signed_files))
-    await asyncio.to_thread(desk.signer.mark_published, now=now())
+    await write(desk.site, await in_thread(desk.signer.unsigned_files))
+    await in_thread(desk.signer.sign_checkpoint, now=now())
+    await write(desk.site, await in_thread(desk.signer.signed_files))
+    await in_thread(desk.signer.mark_published, now=now())
 
 
 async def _collect_garbage(desk: Desk, *, now: int) -> None:
@@ -98,8 +101,12 @@ async def _collect_garbage(desk: Desk, *, now: int) -> None:
     for path in paths:
         await desk.site.delete(path)
     if paths:
-        with desk.state.transaction():
-            desk.state.forget_garbage(paths)
+        await in_thread(_forget_garbage, desk.state, paths)
+
+
+def _forget_garbage(state: State, paths: Sequence[str]) -> None:
+    with state.transaction():
+        state.forget_garbage(paths)
 
 
 async def _take(
@@ -125,20 +132,28 @@ async def _take(
             if each.article and each.identity.id not in refused
         }
     await _add_aliases(desk, [each for _, each in found if each.key in dealt])
-    with desk.state.transaction():
-        desk.state.put_seen(dealt)
-        for poll in some:
-            # A validator kept too early would hide, behind a 304, what is still to be done.
-            if poll.seen and all(each.key in dealt for each in poll.found):
-                desk.state.put_feed(poll.source.url, poll.seen)
+    # A validator kept too early would hide, behind a 304, what is still to be done.
+    done = {
+        poll.source.url: poll.seen
+        for poll in some
+        if poll.seen and all(each.key in dealt for each in poll.found)
+    }
+    await in_thread(_keep_dealt, desk.state, dealt, done)
+
+
+def _keep_dealt(state: State, dealt: Mapping[str, bytes], feeds: Mapping[str, FeedState]) -> None:
+    with state.transaction():
+        state.put_seen(dealt)
+        for url, feed in feeds.items():
+            state.put_feed(url, feed)
 
 
 async def _append(
     desk: Desk, drafts: Sequence[Draft], *, now: Callable[[], int]
 ) -> Mapping[bytes, str]:
-    size = sum(len(block) for draft in drafts for block in draft.article.blocks)
-    await desk.site.reserve(size * FILES_PER_BYTE)
-    refused = await asyncio.to_thread(desk.signer.append, drafts, now=now())
+    size = sum(len(block.encode()) for draft in drafts for block in draft.article.blocks)
+    await desk.site.reserve(size * FILES_PER_BYTE + len(drafts) * ARTICLE_BYTES)
+    refused = await in_thread(desk.signer.append, drafts, now=now())
     await publish(desk, now=now)
     return refused
 
@@ -188,9 +203,14 @@ async def _add_aliases(desk: Desk, found: Sequence[Found]) -> None:
                 pages |= desk.signer.alias_pages(held, each.identity)
     # The page first: a crash between the two is mended by the next cycle.
     await write(desk.site, pages)
-    with desk.state.transaction():
+    if aliases:
+        await in_thread(_keep_aliases, desk.state, aliases)
+
+
+def _keep_aliases(state: State, aliases: Mapping[int, Sequence[str]]) -> None:
+    with state.transaction():
         for n, keys in aliases.items():
-            desk.state.add_aliases(n, keys)
+            state.add_aliases(n, keys)
 
 
 def _decide(

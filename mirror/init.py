@@ -2,12 +2,14 @@
 
 import dataclasses
 import secrets
+import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from mirror.errors import SettingsError
+from mirror.files import sync_folder, write_durably
 from mirror.formats import ed25519, minisig, root, sshsig
 from mirror.keys import Keys, write_secret
 from mirror.settings import Settings
@@ -48,28 +50,43 @@ def make(folder: Path, wishes: Wishes, *, now: int) -> None:
     text = _settings_text(wishes).encode()
     Settings.parse(text, settings)
     try:
-        _make(folder, Keys.make(wishes.origin), text, now=now)
+        if folder.exists() and any(folder.iterdir()):
+            raise SettingsError(f"{folder}: is not empty, and nothing in it will be overwritten")
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            _make(folder, Keys.make(wishes.origin), text, now=now)
+        except OSError:
+            _clear(folder)
+            raise
     except OSError as e:
         raise SettingsError(f"{folder}: cannot be made: {e.strerror}") from e
 
 
+def _clear(folder: Path) -> None:
+    """Remove what was begun in a folder that was empty, so that it can be tried again."""
+    for each in folder.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each, ignore_errors=True)
+        else:
+            each.unlink(missing_ok=True)
+
+
 def _make(folder: Path, keys: Keys, text: bytes, *, now: int) -> None:
-    if folder.exists() and any(folder.iterdir()):
-        raise SettingsError(f"{folder}: is not empty, and nothing in it will be overwritten")
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mirror.toml").write_bytes(text)
+    write_durably(folder / "mirror.toml", text)
     keys.save(folder / "keys")
     seed = secrets.token_bytes(ed25519.KEY_SIZE)
     offline = folder / "root"
     offline.mkdir(mode=0o700)
     write_secret(offline / "root.pem", seed)
-    (offline / "README.txt").write_text(ROOT_NOTE, encoding="utf-8")
+    write_durably(offline / "README.txt", ROOT_NOTE.encode())
     first = first_root(keys, seed, now=now)
-    (offline / "1.root.json").write_bytes(bytes(first))
+    write_durably(offline / "1.root.json", bytes(first))
     trust = folder / "site" / "trust"
     trust.mkdir(parents=True)
     for path, data in trust_files(first).items():
-        (trust / path).write_bytes(data)
+        write_durably(trust / path, data)
+    for made in (folder / "keys", trust.parent, folder):
+        sync_folder(made)
 
 
 def first_root(keys: Keys, seed: bytes, *, now: int) -> root.Root:

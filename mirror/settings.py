@@ -163,12 +163,11 @@ def _problem(error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{where}: missing"
     what = error["msg"].removeprefix("Value error, ")
-    return f"{where}: {what[0].lower()}{what[1:]}, not {_shown(error['input'])}"
+    return _without_passwords(f"{where}: {what[0].lower()}{what[1:]}, not {error['input']!r:.100}")
 
 
-def _shown(value: object) -> str:
-    """Return a value as a message may hold it: short, and without an address's password."""
-    return re.sub(r"//[^/@]*@", "//…@", f"{value!r:.100}")
+def _without_passwords(message: str) -> str:
+    return re.sub(r"//[^/@]*@", "//…@", message)
 
 
 def _near(loc: tuple[str | int, ...]) -> str:

@@ -13,7 +13,7 @@ from mirror.article.article import Article
 from mirror.article.front import alias_page, front_page, mirrors_page
 from mirror.article.identity import Identity
 from mirror.article.page import Masthead, render
-from mirror.errors import FormatError, StateError
+from mirror.errors import FormatError, SettingsError, StateError
 from mirror.formats import tlog
 from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.encoding import encode_time
@@ -39,6 +39,7 @@ from mirror.site import (
 )
 from mirror.state import ArticleState, LogState, State
 
+ROOT_WARNING_S = 30 * 24 * 3600  # the holders of a root are not reached in a day
 REFRESH_S = 3600  # how old the clock's word gets while nothing is new
 
 
@@ -210,6 +211,7 @@ class Signer:
 
     def _cosign(self, log: LogState, *, time: int) -> None:
         checkpoint = Checkpoint(log.origin, log.size, log.root)
+        self.state.note_signing(checkpoint)
         signed = self.keys.sign_checkpoint(checkpoint, time=time)
         with self.state.transaction():
             self.state.keep_checkpoint(signed, cosigned=time)
@@ -282,6 +284,22 @@ class Signer:
         )
         return {CHECKPOINT: log.checkpoint, **proof}
 
+    def check_root(self, *, now: int) -> list[str]:
+        """Return warnings if the root ends soon.
+
+        Raises:
+            SettingsError: it has ended: no verifier would take an index under it.
+        """
+        until = encode_time(self.root.expires)
+        if now >= self.root.expires:
+            raise SettingsError(
+                f"root {self.root.version} ended {until}, and it is {encode_time(now)}: a new root"
+                " must be signed, or this machine's clock set right"
+            )
+        if now < self.root.expires - ROOT_WARNING_S:
+            return []
+        return [f"root {self.root.version} ends {until}: have a new one signed before"]
+
     def check_not_behind(self, name: str, published: bytes | None) -> None:
         """Return if the checkpoint found in store `name` is one that this database signed.
 
@@ -289,6 +307,9 @@ class Signer:
             StateError: it is not, or it is gone: to go on would sign a fork.
         """
         log = self.state.log()
+        signed = self.state.last_signing()
+        if signed:
+            self._check_known(f"{self.state.path}.signed", signed)
         if published is None:
             if log.published:
                 raise StateError(f"{name}: empty, but {log.published} leaves were published there")
@@ -297,15 +318,16 @@ class Signer:
             checkpoint = Checkpoint.parse(Note.parse(published).text)
         except FormatError as e:
             raise StateError(f"{name}: its checkpoint is not readable: {e}") from e
+        self._check_known(name, checkpoint)
+        if checkpoint.size < log.published:  # what came after is in no outbox any more
+            what = f"{checkpoint.size} leaves, and {log.published} were published there"
+            raise StateError(f"{name}: it shows {what}: restore the newest site")
+
+    def _check_known(self, name: str, checkpoint: Checkpoint) -> None:
+        log = self.state.log()
         here = f"{self.state.path}: it has {log.size} leaves of {log.origin}"
         if checkpoint.origin != log.origin or checkpoint.size > log.size:
             what = f"{checkpoint.size} of {checkpoint.origin}"
             raise StateError(f"{here}, but {name} shows {what}: restore the newest database")
-        if checkpoint.size < log.published:  # what came after is in no outbox any more
-            what = f"{checkpoint.size}, and {log.published} were published there"
-            raise StateError(f"{here}, but {name} shows {what}: restore the newest site")
-        if self._root_at(checkpoint.size) != checkpoint.root:
+        if tlog.range_root(self.state.read_tile, 0, checkpoint.size) != checkpoint.root:
             raise StateError(f"{here}, but {name} shows another tree of {checkpoint.size}")
-
-    def _root_at(self, size: int) -> bytes:
-        return tlog.range_root(self.state.read_tile, 0, size)

@@ -1,10 +1,11 @@
 """The operator's database: what was seen, what was appended to the log, what is published.
 
-One SQLite file. `append` is the compare-and-swap that makes the log fork-free: it is durable
-before anything is signed with the log key. What it appended stays in `outbox` until
-`mark_published`, so that a crash at any moment is followed by the same writes again.
+One SQLite file. `swap` is the compare-and-swap that makes the log fork-free: its transaction is
+durable before anything is signed with the log key. What it appended stays in `outbox` until
+`mark_published`, so that a crash at any moment is followed by the same writes again. One
+coroutine writes, in a thread; polls read `feed` and `seen` meanwhile, which no round changes.
 
-Size: about 1 kB an article. If lost: the log cannot go on (the daemon refuses to sign);
+Size: 2 to 4 kB an article. If lost: the log cannot go on (the daemon refuses to sign);
 keep a copy. Who could abuse it: whoever alters it can make the daemon sign a fork.
 """
 
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from mirror.errors import StateError, StoreError
+from mirror.files import write_durably
+from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.index import AnyItem, Direction, Item, Ref, VoidItem
 from mirror.formats.record import Code
 
@@ -203,6 +206,39 @@ class State:
     def keep_checkpoint(self, checkpoint: bytes, *, cosigned: int) -> None:
         """Keep the signed note for the present size."""
         self._db.execute("UPDATE log SET checkpoint=?, cosigned=?", (checkpoint, cosigned))
+
+    def note_signing(self, checkpoint: Checkpoint) -> None:
+        """Keep, outside the database, what is about to be signed.
+
+        An old copy of the database that is put back is noticed by it, even where a crash
+        kept the newest checkpoint, but not its proofs, out of every store.
+
+        Raises:
+            StoreError: not written; then nothing may be signed.
+        """
+        if self.last_signing() == checkpoint:
+            return
+        try:
+            write_durably(self._mark, str(checkpoint).encode())
+        except OSError as e:
+            raise StoreError(f"{self._mark}: not written: {e.strerror}") from e
+
+    def last_signing(self) -> Checkpoint | None:
+        """Return the largest checkpoint that may have been signed, if one was.
+
+        Raises:
+            StateError: the file is there and not readable.
+        """
+        try:
+            return Checkpoint.parse(self._mark.read_text("ascii"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as e:
+            raise StateError(f"{self._mark}: not readable: {e}") from e
+
+    @property
+    def _mark(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.signed")
 
     def mark_published(self, size: int, *, now: int) -> None:
         """Note that the site shows `size` leaves, and let what it replaced age from `now` on."""

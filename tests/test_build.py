@@ -145,3 +145,23 @@ def test_the_newest_root_counts_and_not_the_longest_name(made: Path):
     (trust / "11.root.json.bak").write_bytes(b"")
 
     assert build.newest_root(trust).version == 10
+
+
+@pytest.mark.parametrize("name", ["articles", "log", "clock", "minisign", "ssh"])
+async def test_a_secret_of_another_mirror_is_refused(made: Path, tmp_path: Path, name: str):
+    make(tmp_path / "other", WISHES, now=NOW)
+    shutil.copy(tmp_path / "other" / "keys" / f"{name}.pem", made / "keys" / f"{name}.pem")
+
+    with pytest.raises(SettingsError, match="root 1 names other keys"):
+        await opened(made)
+
+
+@pytest.mark.parametrize(("old", "new"), [("keys", "site/keys"), ("state.db", "site/a/state.db")])
+async def test_secrets_and_state_are_not_kept_where_they_would_be_published(
+    made: Path, old: str, new: str
+):
+    shutil.copytree(made / "keys", made / "site" / "keys")
+    change(made, f'= "{old}"', f'= "{new}"')
+
+    with pytest.raises(SettingsError, match="inside the site, which is published"):
+        await opened(made)

@@ -309,6 +309,7 @@ async def test_a_page_without_text_is_refused_and_tried_again(mirror: Mirror, ne
 
     assert counts(first) == (0, 0, 0, 1)
     assert newsroom.url("/story") in first.problems[0]
+    assert "no article text" in first.problems[0]
 
     newsroom.says("/story", page("A teaser"))
 

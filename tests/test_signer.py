@@ -31,7 +31,7 @@ from fakes import (
 
 from mirror.article.identity import Identity
 from mirror.cycle import publish, run_cycle
-from mirror.errors import StateError, StoreError
+from mirror.errors import SettingsError, StateError, StoreError
 from mirror.formats import tlog
 from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.index import Index
@@ -559,3 +559,50 @@ async def test_people_find_the_newest_revision_under_the_articles_own_name(
     assert b"corrected" in store.kept[f"{folder}/index.html"]
     assert b"corrected" not in store.kept[f"{folder}/1.html"]
     assert folder.encode() in store.kept["index.html"]
+
+
+def test_an_old_database_is_refused_where_only_proofs_carry_the_newest_checkpoint(tmp_path: Path):
+    """As after a crash between the proofs and `checkpoint`, and a backup put back."""
+    signer = open_signer(tmp_path)
+    signer.append([draft(signer, 1)], now=NOW)
+    signer.sign_checkpoint(now=NOW)
+    shown = signer.signed_files()[CHECKPOINT]
+    signer.mark_published(now=NOW)
+    signer.state.close()
+    old = (tmp_path / "state.db").read_bytes()
+    signer = open_signer(tmp_path)
+    signer.append([draft(signer, 2)], now=NOW)
+    signer.sign_checkpoint(now=NOW)
+    signer.state.close()
+    (tmp_path / "state.db").write_bytes(old)
+    signer = open_signer(tmp_path)
+
+    with pytest.raises(StateError, match=r"signed shows 4 of .*: restore the newest database"):
+        signer.check_not_behind("site", shown)
+    signer.state.close()
+
+
+def test_a_lost_database_is_refused_even_before_anything_was_published(tmp_path: Path):
+    signer = open_signer(tmp_path)
+    signer.append([draft(signer, 1)], now=NOW)
+    signer.sign_checkpoint(now=NOW)
+    signer.state.close()
+    for file in tmp_path.glob("state.db*"):
+        if not file.name.endswith(".signed"):
+            file.unlink()
+    signer = open_signer(tmp_path)
+
+    with pytest.raises(StateError, match="restore the newest database"):
+        signer.check_not_behind("site", None)
+    signer.state.close()
+
+
+def test_a_root_that_ended_signs_nothing_and_one_that_ends_soon_warns(tmp_path: Path):
+    signer = open_signer(tmp_path)
+    expires, day_s = signer.root.expires, 24 * 3600
+
+    assert signer.check_root(now=expires - 31 * day_s) == []
+    assert "have a new one signed" in signer.check_root(now=expires - 29 * day_s)[0]
+    with pytest.raises(SettingsError, match="or this machine's clock set right"):
+        signer.check_root(now=expires)
+    signer.state.close()

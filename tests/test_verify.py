@@ -1,6 +1,8 @@
 """Steps C, P and A: one checkpoint, one proof, one article, honest and hostile."""
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -388,3 +390,22 @@ def test_a_flipped_bit_in_a_checkpoint_is_refused_or_says_the_same(bit: int):
 @given(st.binary(max_size=200))
 def test_no_bytes_do_more_than_be_refused(data: bytes):
     assert refused(lambda: proof(data, trust())) == "malformed"
+
+
+def test_a_verifier_needs_no_library_but_cryptography():
+    blocked = (
+        "aiohttp",
+        "pydantic",
+        "feedparser",
+        "lxml",
+        "nh3",
+        "trafilatura",
+        "brotli",
+        "ada_url",
+    )
+    program = (
+        f"import sys; sys.modules.update(dict.fromkeys({blocked!r}));"
+        "import mirror.verify, mirror.verify.roots, mirror.verify.listing, mirror.verify.audit"
+    )
+
+    subprocess.run([sys.executable, "-c", program], check=True)

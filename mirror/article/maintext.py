@@ -6,6 +6,7 @@ Only its judgement is used: the markup, links and figures come from the page its
 
 import trafilatura
 from lxml import html
+from trafilatura.external import jt_stoplist_init
 from trafilatura.settings import Document
 
 from mirror.article.shape import text_of
@@ -21,6 +22,11 @@ _LIBRARY_ERRORS = (
     RecursionError,
     OverflowError,
 )
+
+
+def warm_up() -> None:
+    """Load the stop lists that the library opens on first use, when the box has no files left."""
+    jt_stoplist_init()
 
 
 def main_lines(root: html.HtmlElement) -> list[str]:

@@ -9,11 +9,11 @@ that attacker: keep it where only its owner writes.
 """
 
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from mirror.errors import FormatError, SettingsError, VerifyError
+from mirror.files import write_durably
 from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.encoding import decode_json, encode_json, fields, is_int
 from mirror.formats.note import Note
@@ -114,17 +114,7 @@ def keep_evidence(file: Path, old: Memory, shown: bytes, verdict: str) -> Path:
 
 
 def _write(file: Path, data: bytes) -> None:
-    part = file.with_name(file.name + ".new")
     try:
-        with part.open("wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        part.replace(file)
-        folder = os.open(file.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_durably(file, data)
     except OSError as e:
         raise SettingsError(f"{file}: not written: {e.strerror}") from e

@@ -5,7 +5,6 @@ Beside each text file stand its compressed forms (`.gz`, `.br`), which are no pa
 
 # ruff: noqa: PTH102, PTH108, PTH123 - a Path object for each was a third of a flush
 
-import asyncio
 import errno
 import gzip
 import os
@@ -18,7 +17,9 @@ from pathlib import Path
 import brotli
 
 from mirror.errors import StoreError
+from mirror.files import sync_folder
 from mirror.formats.paths import PROOF, check_path, is_head
+from mirror.threads import in_thread
 
 SPARE = 64 * 1024 * 1024  # bytes left free: the database, its log and other programs need some
 BROTLI_QUALITY = 5  # 6 and above cost more of a cycle than they save a reader
@@ -44,16 +45,16 @@ class DirStore:
 
     async def get(self, path: str) -> bytes | None:
         """Return what is kept under `path`, or None."""
-        return await asyncio.to_thread(self._read, check_path(path))
+        return await in_thread(self._read, check_path(path))
 
     async def delete(self, path: str) -> None:
         """Remove `path` and its compressed forms."""
-        await asyncio.to_thread(self._delete, check_path(path))
+        await in_thread(self._delete, check_path(path))
 
     async def flush(self) -> None:
         """Write everything put, to the disk and then to its names."""
         files, self._put = self._put, {}
-        await asyncio.to_thread(self._write, files)
+        await in_thread(self._write, files)
 
     async def reserve(self, size: int) -> None:
         """Return if the disk has room for `size` bytes and some to spare."""
@@ -158,7 +159,7 @@ class DirStore:
                 folders.add(parent)
             Path(temporary).replace(f"{self.folder}/{name}")
         for folder in folders:
-            _sync_folder(f"{self.folder}/{folder}")
+            sync_folder(f"{self.folder}/{folder}")
 
     def _make(self, folder: str, synced: set[str]) -> None:
         """Make `folder`; add to `synced` each that got a new name in it."""
@@ -205,11 +206,3 @@ def _existing(folder: Path) -> Path:
     while not folder.exists():
         folder = folder.parent
     return folder
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,17 +3,26 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from judged import Run, Site, write_small_site
 
+from mirror.formats.root import Root
 
-@pytest.fixture(scope="session", params=["formats"])
+
+@pytest.fixture(scope="session", params=["formats", "demo"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """Return a site to judge; a new way of making one is a new parameter here, and a branch."""
-    return write_small_site(tmp_path_factory.mktemp(request.param))
+    """Return a site to judge: one made of the formats alone, one that the real command wrote."""
+    folder = tmp_path_factory.mktemp(request.param)
+    if request.param == "formats":
+        return write_small_site(folder)
+    mirror = Path(sys.executable).with_name("mirror")
+    subprocess.run([mirror, "demo", "--once", "--out", folder / "d"], check=True, timeout=120)
+    root = Root.parse((folder / "d" / "root" / "1.root.json").read_bytes())
+    return Site(folder / "d" / "site", root)
 
 
 @pytest.fixture

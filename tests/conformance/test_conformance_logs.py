@@ -212,13 +212,15 @@ def with_a_bad_cosignature(folder: Path) -> None:
 
 
 def flip(pattern: str) -> Callable[[Path], None]:
-    """Return a function that changes one byte of the first file that matches."""
+    """Return a function that changes one byte of each file that matches, old partial ones too."""
 
     def flip(folder: Path) -> None:
-        file = next(path for path in sorted(folder.glob(pattern)) if path.is_file())
-        data = bytearray(file.read_bytes())
-        data[len(data) // 2] ^= 1
-        file.write_bytes(data)
+        files = [path for path in folder.glob(pattern) if path.is_file()]
+        assert files
+        for file in files:
+            data = bytearray(file.read_bytes())
+            data[len(data) // 2] ^= 1
+            file.write_bytes(data)
 
     return flip
 
