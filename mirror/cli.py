@@ -31,6 +31,7 @@ from mirror.guard import host_and_port
 from mirror.state import InUseError
 
 DONE, FAILED, USAGE, FORK, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 130
+JOINERS = "\u200c\u200d"  # Persian and Hindi words are wrong without them
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -257,4 +258,4 @@ def _progress(what: str) -> None:
 
 def _plain(text: str) -> str:
     """Return `text` without what would steer the terminal: feeds choose parts of it."""
-    return "".join(c if c.isprintable() else "�" for c in text)
+    return "".join(c if c.isprintable() or c in JOINERS else "�" for c in text)

@@ -9,6 +9,7 @@ from aiohttp import web
 from mirror.errors import FormatError
 from mirror.formats.paths import check_path, is_head
 
+IMMUTABLE = "max-age=31536000, immutable"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".json": "application/json",
@@ -69,7 +70,7 @@ def _response(request: web.Request, site: Path, path: str, body: bytes) -> web.R
     headers["Content-Type"] = _TYPES.get(Path(path).suffix, "text/plain; charset=utf-8")
     if path.startswith("tile/"):
         headers["Content-Type"] = "application/octet-stream"
-    headers["Cache-Control"] = "private, max-age=300" if is_head(path) else "immutable"
+    headers["Cache-Control"] = "private, max-age=300" if is_head(path) else IMMUTABLE
     accepted = request.headers.get("Accept-Encoding", "")
     for name, suffix in _FORMS:
         form = _read(site / f"{path}{suffix}") if _takes(accepted, name) else None

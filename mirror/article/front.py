@@ -9,6 +9,15 @@ from mirror.formats.encoding import encode_time
 from mirror.formats.index import AnyItem, Index, Item
 from mirror.formats.paths import article_folder
 
+TRUST_FILES = ("minisign.pub", "allowed_signers", "log.vkey", "policy")
+CHECK = """\
+mirror verify 1.html --root {root}.root.json
+minisign -Vm 1.html -p minisign.pub
+signify-openbsd -V -p minisign.pub -m 1.html -x 1.html.minisig
+ssh-keygen -Y verify -f allowed_signers -I {origin} -n article@mirror -s 1.html.sig < 1.html
+"""
+"""With each tool that a reader may have; only the first also says that the public log has it."""
+
 
 def front_page(index: Index, *, masthead: Masthead) -> bytes:
     """Return `index.html`: the newest articles, each a link to its page."""
@@ -28,11 +37,17 @@ def mirrors_page(index: Index, *, masthead: Masthead) -> bytes:
         for each in index.mirrors
     )
     words = strings(index.lang)
+    names = (f"{index.root}.root.json", *TRUST_FILES)
     files = "".join(
-        f'<li><a href="trust/{name}"><bdi dir="ltr">trust/{name}</bdi></a></li>'
-        for name in (f"{index.root}.root.json", "minisign.pub", "allowed_signers", "log.vkey")
+        f'<li><a href="trust/{name}"><bdi dir="ltr">trust/{name}</bdi></a></li>' for name in names
     )
-    body = f"<main><h1>{words.mirrors}</h1><ul>{mirrors}</ul><ul>{files}</ul></main>"
+    listing = f"<ul>{mirrors}</ul>" if mirrors else ""
+    check = escape(words.check).format(file='<bdi dir="ltr">1.html</bdi>')
+    commands = escape(CHECK.format(root=index.root, origin=index.origin), quote=False)
+    body = (
+        f"<main><h1>{words.mirrors}</h1>{listing}<p>{check}</p>"
+        f'<pre dir="ltr">{commands}</pre><ul>{files}</ul></main>'
+    )
     return _shell(masthead.newsroom, index.lang, body)
 
 

@@ -29,7 +29,13 @@ CONFIRMED = {
     "signatures": "confirmed by the newsroom's signatures alone",
     "unconfirmed": "too few cosigners have confirmed it so far",
 }
-SHOWN = 20  # refused articles listed one by one; `--json` has all
+STATUS = {
+    "current": "it is the newest revision in this copy's index",
+    "superseded": "a newer revision exists: the newsroom has changed it since",
+    "withdrawn": "the newsroom has withdrawn it since",
+    "status-unknown": "whether it was changed or withdrawn since is not known here",
+}
+SHOWN = 20  # articles listed one by one; `--json` has all
 
 
 def told(report: Report) -> Iterator[str]:
@@ -37,9 +43,10 @@ def told(report: Report) -> Iterator[str]:
     yield f"{report.target}: log {report.origin}, root {report.root_version}"
     if report.size is not None and report.issued is not None:
         yield f"index of {encode_time(report.issued)}, {_age(report.age_s)}; {report.size} leaves"
-    if report.kind == "file" or len(report.articles) == 1:
-        for each in report.articles:
-            yield from _article(report, each)
+    if len(report.articles) == 1:
+        yield from _article(report, report.articles[0])
+    elif len(report.articles) <= SHOWN:
+        yield from (f"{each.verdict}: {_named(each)}" for each in report.articles)
     yield from _problems(report)
     yield ""
     yield _total(report)
@@ -62,8 +69,10 @@ def _problems(report: Report) -> Iterator[str]:
 
 
 def _total(report: Report) -> str:
-    revisions = f", {report.revisions} revisions" if report.revisions else ""
-    count = f"{len(report.articles)} articles{revisions}"
+    articles = len(report.articles)
+    count = "1 article" if articles == 1 else f"{articles} articles"
+    if report.revisions > articles:
+        count += f", {report.revisions} revisions"
     if report.ok:
         confirmed = {each.confirmed_by for each in report.articles if each.confirmed_by}
         how = "; ".join(sorted(CONFIRMED[each] for each in confirmed))
@@ -72,13 +81,16 @@ def _total(report: Report) -> str:
 
 
 def _article(report: Report, outcome: Outcome) -> Iterator[str]:
-    if outcome.title:
-        yield f"“{outcome.title}”"
+    yield _named(outcome)
     if outcome.time is not None:
         signed = encode_time(outcome.time)
         yield f"revision {outcome.rev}, signed {signed}, leaf {outcome.leaf} of {report.origin}"
     if outcome.status:
-        yield f"status: {outcome.status}"
+        yield STATUS[outcome.status]
+
+
+def _named(outcome: Outcome) -> str:
+    return f"“{outcome.title}”, {outcome.subject}" if outcome.title else outcome.subject
 
 
 def _age(age_s: int | None) -> str:

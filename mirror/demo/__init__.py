@@ -98,7 +98,10 @@ async def _newsroom(stories: list[articles.Story]) -> AsyncIterator[str]:
 async def _serve(site: Path, *, say: Callable[[str], None]) -> None:
     try:
         async with serve(site, host=HOST, port=0) as address:
-            say(f"Open {address}/ in a browser. Ctrl-C ends it.")
+            say(f"Open {address}/ in a browser. Ctrl-C ends it. To check it from elsewhere:")
+            host = address.removeprefix("http://")
+            root = site.parent / "root" / "1.root.json"
+            say(f"  mirror verify {address}/ --root {root} --allow-host {host}")
             await asyncio.Event().wait()
     except OSError as e:
         raise SettingsError(f"{HOST}: cannot serve there: {e.strerror}") from e
