@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := $(BIN)/mirror demo $(if $(ONCE),--once) $(if $(OUT),--out $(OUT))
 
-.PHONY: demo test lint install bench faults lock clean
+.PHONY: demo test coverage lint install bench faults lock clean
 
 demo: install
 	$(DEMO)
@@ -14,6 +14,12 @@ demo: install
 test: .venv/dev
 	$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest $(PYTEST)
+
+# The pure parts that decide trust are covered branch by branch.
+PURE := tests/test_formats_*.py $(addprefix tests/test_,$(addsuffix .py,site signer verify listing roots audit))
+coverage: .venv/dev
+	$(BIN)/python -m pytest -q $(PURE) --cov=mirror.formats --cov=mirror.verify --cov=mirror.site \
+		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -5,11 +5,13 @@ import itertools
 from collections.abc import Iterator, Mapping
 
 import pytest
-from fakes import catalogue_from_scratch, log_from_scratch, ref_of
+from fakes import NOW, catalogue_from_scratch, keys, log_from_scratch, ref_of
 
 from mirror.formats import tlog
 from mirror.formats.index import Item, Ref, VoidItem, levels, position
-from mirror.site import Catalogue, log_files, replaced_partials
+from mirror.formats.paths import PROOF, revision_path
+from mirror.formats.record import Doc, Void
+from mirror.site import Catalogue, log_files, proof_files, replaced_partials
 
 RECORDS = [b"record %d" % leaf for leaf in range(66_100)]
 SMALL = (0, 1, 2, 255, 256, 257, 300, 511, 512, 513, 1000)
@@ -187,3 +189,15 @@ def test_the_position_of_an_article_leads_to_it():
 
     assert [position(4_096, level) for level in (0, 1)] == [64, 1]
     assert [position(4_095, level) for level in (0, 1)] == [63, 0]
+
+
+def test_a_withdrawal_has_no_proof_file_and_the_document_before_it_has():
+    sealed = keys().seal
+    doc = Doc("doc", bytes(32), 0, 1, NOW, NOW, "text/html", 9, bytes(32))
+    records = [sealed(doc), sealed(Void(bytes(32), 0, 1, NOW, NOW, "legal", 0))]
+    tiles = tlog.append(lambda _level, _n: b"", 0, [tlog.leaf_hash(each) for each in records])
+    files = proof_files(
+        lambda level, n: tiles[level, n], records, first=0, size=2, checkpoint=b"note"
+    )
+
+    assert list(files) == [revision_path("a" * 20, 1) + PROOF]
