@@ -125,9 +125,17 @@ class Box:
         return name, self._wires[name]
 
 
+def one_line(words: str) -> str:
+    """Return words of a worker as a reason: short, and without what could steer a terminal.
+
+    For a job whose answer holds such words; those of a `Refused` have been through it.
+    """
+    return _shown(words[:MAX_REASON]).replace("\n", " ")
+
+
 def _refused(job: str, kind: bytes, text: str) -> Refused:
     if kind == FORMAT:
-        return Refused(text.replace("\n", " ")[:MAX_REASON], killed=False)
+        return Refused(one_line(text), killed=False)
     error, _, stack = text.partition("\n")
     logger.warning("%s crashed in its worker: %s\n%s", job, error, stack)
     return Refused(f"{job}: crashed: {error[:MAX_REASON]}", killed=False)
@@ -135,8 +143,11 @@ def _refused(job: str, kind: bytes, text: str) -> Refused:
 
 def _readable(text: bytes) -> str:
     """Return words of a worker without what could steer a terminal, and not endless."""
-    shown = text[:MAX_TEXT].decode("utf-8", "replace")
-    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in shown)
+    return _shown(text[:MAX_TEXT].decode("utf-8", "replace"))
+
+
+def _shown(text: str) -> str:
+    return "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
 
 
 class _EndedError(Exception):

@@ -6,20 +6,22 @@ sentence why; nothing here writes.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from mirror.article.article import Article
 from mirror.article.feed import MAX_FEED_BYTES, Entry, Feed, fingerprint
 from mirror.article.identity import Identity, identify
-from mirror.article.jobs import read_entry, read_feed, read_page
-from mirror.box import Box, Refused
+from mirror.article.jobs import read_entries, read_entry, read_feed, read_page
+from mirror.box import Box, Refused, one_line
 from mirror.errors import FetchError
 from mirror.fetch import Fetched, Fetcher, Validators
 from mirror.state import FeedState, State
 
 MAX_PAGE_BYTES = 5 * 1024 * 1024  # real news pages are under 2 MB
+BATCH = 16  # entries cleaned in one exchange with the box, which costs half as much as cleaning one
+BATCH_CHARS = 200_000  # of their HTML: a job's limits are those of a single long entry
 FEED_TYPES = "application/rss+xml, application/atom+xml, application/xml, text/xml, */*;q=0.1"
 
 
@@ -42,6 +44,10 @@ class Found:
     problem: str = ""
     held: bool = False
     """The page could not be had: nobody's fault, tried again."""
+
+
+_Candidate = tuple[Entry, Found]
+"""An entry that is new or changed, and what is known of it before its article is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +137,38 @@ async def _entries(poller: Poller, poll: Poll, parsed: Feed, pages: asyncio.Sema
         for identity, entry in reversed(identify(parsed, url=source.url))
     ]
     fresh = [each for each in candidates if poller.state.seen(each[1].key) != each[1].digest]
+    held = [each for each in fresh if _is_held(source, each[0])]
+    linked = [each for each in fresh if not _is_held(source, each[0])]
     async with asyncio.TaskGroup() as group:
         tasks = [
-            group.create_task(_find(poller, source, pages, entry, found, lang=lang))
-            for entry, found in fresh
+            *(
+                group.create_task(_clean(poller, source, some, lang=lang))
+                for some in _batches(held)
+            ),
+            *(group.create_task(_read(poller, source, pages, each, lang=lang)) for each in linked),
         ]
+    found = {each.key: each for task in tasks for each in task.result()}
     unchanged = len(parsed.entries) - len(fresh)
-    return replace(poll, found=tuple(task.result() for task in tasks), unchanged=unchanged)
+    return replace(poll, found=tuple(found[each.key] for _, each in fresh), unchanged=unchanged)
+
+
+def _is_held(source: Source, entry: Entry) -> bool:
+    """Return whether the article is made of what the feed holds, and not of its page."""
+    return source.text == "feed" or (source.text == "auto" and entry.full)
+
+
+def _batches(candidates: Sequence[_Candidate]) -> Iterator[list[_Candidate]]:
+    """Yield them in order, some at a time; an entry longer than a batch is one of its own."""
+    batch: list[_Candidate] = []
+    size = 0
+    for each in candidates:
+        if batch and (len(batch) == BATCH or size + len(each[0].html) > BATCH_CHARS):
+            yield batch
+            batch, size = [], 0
+        batch.append(each)
+        size += len(each[0].html)
+    if batch:
+        yield batch
 
 
 def _digest(source: Source, entry: Entry) -> bytes:
@@ -146,33 +177,50 @@ def _digest(source: Source, entry: Entry) -> bytes:
     return hashlib.sha256("\0".join(fields).encode(errors="surrogatepass")).digest()
 
 
-async def _find(
-    poller: Poller,
-    source: Source,
-    pages: asyncio.Semaphore,
-    entry: Entry,
-    found: Found,
-    *,
-    lang: str,
-) -> Found:
-    name = f"{source.url}: {entry.link or entry.guid or entry.title or 'an entry'}"
-    if source.text == "feed" or (source.text == "auto" and entry.full):
-        made = await poller.box.run(read_entry, b"", entry=entry, lang=lang)
-    else:
-        async with pages:
-            page = await _page(poller, entry)
-        if isinstance(page, str):
-            return replace(found, problem=f"{name}: {page}", held=True)
-        made = await poller.box.run(
-            *(read_page, page.body),
-            entry=entry,
-            url=page.url,
-            content_type=page.content_type,
-            lang=lang,
-        )
-    if isinstance(made, Refused):
-        return replace(found, problem=f"{name}: {made.reason}")
-    return replace(found, article=made)
+async def _clean(
+    poller: Poller, source: Source, some: Sequence[_Candidate], *, lang: str
+) -> list[Found]:
+    """Return the outcomes of entries whose articles are in the feed itself."""
+    entries = tuple(entry for entry, _ in some)
+    made: Sequence[Article | str | Refused] | Refused = Refused("", killed=False)
+    if len(entries) > 1:
+        made = await poller.box.run(read_entries, b"", entries=entries, lang=lang)
+    # One by one after a kill or a crash, which only the entry that is to blame may suffer, and
+    # after an answer of another length, which no worker gives that has not been captured.
+    if isinstance(made, Refused) or len(made) != len(entries):
+        made = [await poller.box.run(read_entry, b"", entry=entry, lang=lang) for entry in entries]
+    return [_outcome(source, each, one) for each, one in zip(some, made, strict=True)]
+
+
+async def _read(
+    poller: Poller, source: Source, pages: asyncio.Semaphore, candidate: _Candidate, *, lang: str
+) -> list[Found]:
+    """Return the outcome of an entry whose article is in the page that it links to."""
+    entry, found = candidate
+    async with pages:
+        page = await _page(poller, entry)
+    if isinstance(page, str):
+        return [replace(found, problem=f"{_name(source, entry)}: {page}", held=True)]
+    made = await poller.box.run(
+        *(read_page, page.body),
+        entry=entry,
+        url=page.url,
+        content_type=page.content_type,
+        lang=lang,
+    )
+    return [_outcome(source, candidate, made)]
+
+
+def _outcome(source: Source, candidate: _Candidate, made: Article | str | Refused) -> Found:
+    entry, found = candidate
+    if isinstance(made, Article):
+        return replace(found, article=made)
+    reason = one_line(made) if isinstance(made, str) else made.reason
+    return replace(found, problem=f"{_name(source, entry)}: {reason}")
+
+
+def _name(source: Source, entry: Entry) -> str:
+    return f"{source.url}: {entry.link or entry.guid or entry.title or 'an entry'}"
 
 
 async def _page(poller: Poller, entry: Entry) -> Fetched | str:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mirror.article.feed import MAX_FEED_BYTES, Entry, Feed, fingerprint, parse_feed
 from mirror.article.prolog import MAX_ENTRIES
+from mirror.article.text import plain, single_spaced, without_controls
 from mirror.errors import FormatError
 
 FEEDS = Path(__file__).parent / "data" / "feeds"
@@ -249,3 +250,21 @@ def test_all_captures_are_read_or_refused_for_a_reason(shared_data: Path):
             check_entry(entry)
 
     assert refused >= REFUSED_CAPTURES
+
+
+def test_an_encoding_named_in_the_text_of_a_feed_of_one_line_is_not_the_feeds():
+    title = '<title>&lt;?xml encoding="utf-16"?&gt; is "обычный" текст</title>'
+    body = rss(f"<item>{title}</item>").replace(b'"1.0"?>', b'"1.0" encoding="utf-8"?>', 1)
+    [entry] = parse_feed(body, url="https://h.example/feed", content_type="").entries
+
+    assert entry.title == '<?xml encoding="utf-16"?> is "обычный" текст'
+
+
+@given(st.text(st.sampled_from("ab \t\n\r\x0b\x0c\x00\x1f\x7f\x80\x85\xa0\u2028й")))
+def test_a_text_loses_its_controls_and_runs_of_space_however_it_is_read(text: str):
+    spaced = re.sub("[ \t\n\x0c\r]+", " ", text)
+    seen = re.sub("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f]", "", text)
+
+    assert single_spaced(text) == spaced
+    assert without_controls(text) == seen
+    assert plain(text) == re.sub("[ \t-\r\x85\u2028\u2029]+", " ", seen).strip(" ")

@@ -1,18 +1,20 @@
 """Polling feeds: how many at once, what is asked, and what closing leaves running."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import newsroom as newsrooms
 import pytest
 from fakes import ORIGIN
 from newsroom import Answer, Newsroom
 
-from mirror.box import Box
+from mirror.box import Box, Refused
 from mirror.fetch import Fetcher
-from mirror.poll import Poll, Poller, Source, polls
+from mirror.poll import BATCH_CHARS, Found, Poll, Poller, Source, polls
 from mirror.state import FeedState, State
 
 
@@ -120,3 +122,98 @@ async def test_progress_names_each_feed(poller: Poller, newsroom: Newsroom):
             pass
 
     assert said == [source.url for source in sources]
+
+
+def rss(*bodies: str) -> str:
+    items = "".join(
+        f"<item><title>Story {n}</title><guid>urn:story:{n}</guid>"
+        f"<content:encoded><![CDATA[{body}]]></content:encoded></item>"
+        for n, body in enumerate(bodies)
+    )
+    return (
+        '<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel>'
+        f"<title>News</title>{items}</channel></rss>"
+    )
+
+
+TEXT = "<p>A sentence of the story that is long enough to count.</p>" * 20
+REFUSED = TEXT + "<b>" * 50_001
+
+
+class Watched(Box):
+    """A box that notes the jobs it is asked for, and answers some in its own way."""
+
+    def __init__(self, **answers: object) -> None:
+        super().__init__(workers=1)
+        self.asked: list[str] = []
+        self.answers = answers
+
+    async def run(self, job: Callable[..., Any], body: bytes, **options: object) -> Any:  # noqa: ANN401
+        self.asked.append(job.__name__)
+        if job.__name__ in self.answers:
+            return self.answers[job.__name__]
+        return await super().run(job, body, **options)
+
+
+async def found_in(box: Box, poller: Poller, url: str) -> tuple[Found, ...]:
+    async with box:
+        mine = replace(poller, box=box, sources=[Source(url, "feed")])
+        async with aclosing(polls(mine, lambda _: None)) as outcomes:
+            [[poll]] = [some async for some in outcomes]
+    assert poll.problem == ""
+    return poll.found
+
+
+async def test_entries_cross_to_the_box_some_at_a_time_and_stay_in_order(
+    poller: Poller, newsroom: Newsroom
+):
+    url = newsroom.says("/feed", rss(*[TEXT] * 40), content_type="application/rss+xml")
+    box = Watched()
+    found = await found_in(box, poller, url)
+
+    assert box.asked == ["read_feed", "read_entries", "read_entries", "read_entries"]
+    titles = [each.article.title for each in found if each.article]
+    assert titles == [f"Story {n}" for n in reversed(range(40))]
+
+
+async def test_long_entries_are_a_job_each(poller: Poller, newsroom: Newsroom):
+    long = TEXT * (BATCH_CHARS // len(TEXT) // 2 + 1)
+    url = newsroom.says("/feed", rss(long, long, TEXT), content_type="application/rss+xml")
+    box = Watched()
+    found = await found_in(box, poller, url)
+
+    assert sorted(box.asked) == ["read_entries", "read_entry", "read_feed"]
+    assert all(each.article for each in found)
+
+
+async def test_a_refused_entry_takes_no_other_with_it(poller: Poller, newsroom: Newsroom):
+    url = newsroom.says("/feed", rss(TEXT, REFUSED, TEXT), content_type="application/rss+xml")
+    box = Watched()
+    found = await found_in(box, poller, url)
+
+    assert box.asked == ["read_feed", "read_entries"]
+    assert [bool(each.article) for each in found] == [True, False, True]
+    assert found[1].problem == f"{url}: urn:story:1: article: too large: more than 50000 tags"
+
+
+@pytest.mark.parametrize("answer", [Refused("killed: a loop", killed=True), (), ("x",) * 4])
+async def test_when_a_batch_is_killed_or_of_another_length_its_entries_go_one_by_one(
+    poller: Poller, newsroom: Newsroom, answer: object
+):
+    url = newsroom.says("/feed", rss(TEXT, REFUSED, TEXT), content_type="application/rss+xml")
+    box = Watched(read_entries=answer)
+    found = await found_in(box, poller, url)
+
+    assert box.asked == ["read_feed", "read_entries", *["read_entry"] * 3]
+    assert [bool(each.article) for each in found] == [True, False, True]
+    assert found[1].problem == f"{url}: urn:story:1: article: too large: more than 50000 tags"
+
+
+async def test_a_reason_from_the_box_is_one_short_line_that_steers_no_terminal(
+    poller: Poller, newsroom: Newsroom
+):
+    url = newsroom.says("/feed", rss(TEXT, TEXT), content_type="application/rss+xml")
+    found = await found_in(Watched(read_entries=("\x1b[2J\n" + "x" * 9999,) * 2), poller, url)
+
+    assert found[0].problem.startswith(f"{url}: urn:story:1: \ufffd[2J xxx")
+    assert len(found[0].problem) < 700

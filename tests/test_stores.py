@@ -3,6 +3,7 @@
 import errno
 import gzip
 import os
+import random
 import shutil
 import subprocess
 from collections import namedtuple
@@ -13,6 +14,7 @@ import brotli
 import pytest
 from fakes import MemoryStore
 
+from mirror.article.parts import compressed_size
 from mirror.errors import FormatError, StoreError
 from mirror.stores import Store, write
 from mirror.stores import dir as dir_module
@@ -246,6 +248,15 @@ async def test_compressed_forms_stand_beside_text(folder: Path, path: str):
 
     assert gzip.decompress((folder / f"{path}.gz").read_bytes()) == data
     assert brotli.decompress((folder / f"{path}.br").read_bytes()) == data
+
+
+async def test_a_page_near_the_curtain_is_no_larger_than_its_check_found(folder: Path):
+    words = random.Random(1).choices([f"word{number}" for number in range(5000)], k=6000)
+    data = " ".join(words).encode()
+    await put(DirStore(folder), PAGE, data)
+    size = len((folder / f"{PAGE}.gz").read_bytes())
+
+    assert 10_000 < size <= compressed_size(data)
 
 
 @pytest.mark.parametrize(

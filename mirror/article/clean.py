@@ -22,8 +22,6 @@ from mirror.article.text import without_controls
 from mirror.errors import FormatError
 
 _HEADING = re.compile(r"<(/?)h([1-6])\b")
-_BARE = re.compile(r"<p>[^<>]*</p>\Z")
-"""A paragraph of escaped text and nothing else: nothing in it could be refused."""
 
 
 def clean(markup: str, *, base: str, lang: str) -> tuple[str, ...]:
@@ -107,16 +105,22 @@ def _targets(root: etree._Element) -> dict[str, str]:
 
 
 def _cleaned(blocks: Sequence[str]) -> tuple[str, ...]:
-    cleaned = (
-        block if _BARE.match(block) else CLEANER.clean(block) for block in _renumbered(blocks)
-    )
+    cleaned = (block if _is_bare(block) else CLEANER.clean(block) for block in _renumbered(blocks))
     return tuple(block for block in cleaned if block)
+
+
+def _is_bare(block: str) -> bool:
+    """Return whether this is a paragraph of escaped text alone: nothing could be refused."""
+    ends = block.startswith("<p>") and block.endswith("</p>")
+    return ends and block.count("<") == 2 and block.count(">") == 2
 
 
 def _renumbered(blocks: Sequence[str]) -> list[str]:
     """Return blocks whose sub-headings begin at h2 (the title is h1) and skip no level."""
     levels = sorted({match[2] for block in blocks if (match := _HEADING.match(block))})
     new = {level: min(rank, 4) for rank, level in enumerate(levels, 2)}
+    if not levels:
+        return list(blocks)
     return [
         _HEADING.sub(lambda m: f"<{m[1]}h{new[m[2]]}", block) if _HEADING.match(block) else block
         for block in blocks

@@ -19,10 +19,8 @@ from mirror.article.lang import normalised
 from mirror.article.links import linkable
 from mirror.article.shape import demoted, is_figure, is_hidden, is_list, is_table, text_of
 from mirror.article.tags import DROPPED, EMBEDS, HEADINGS, INLINE, PARAGRAPHS
-from mirror.article.text import plain
+from mirror.article.text import plain, single_spaced
 
-_SPACE = re.compile("[ \t\n\x0c\r]+")
-_RUN = re.compile("[\t\n\x0c\r]|  ")  # most texts have none, and a search is ten times cheaper
 _DIGITS = re.compile(r"[1-9][0-9]?\Z")  # a span of 99 columns is no table any more
 
 
@@ -62,8 +60,7 @@ class Flow:
     def _text(self, text: str | None) -> None:
         if not text:
             return
-        if _RUN.search(text):
-            text = _SPACE.sub(" ", text)
+        text = single_spaced(text)
         if not self._filled or self._space:
             text = text.lstrip(" ")
         if not text:

@@ -30,11 +30,11 @@ def identify(feed: Feed, *, url: str) -> list[tuple[Identity, Entry]]:
     `url` is the feed's own address: a guid that is no address is only unique within it.
     """
     entries = list({_all(entry): entry for entry in reversed(feed.entries)}.values())[::-1]
-    names = [_names(entry, url) for entry in entries]
+    names = [_names(entry, url) for entry in entries]  # without the text, which few need
     counts = Counter(name for each in names for name in each)
     found: dict[tuple[str, ...], tuple[Identity, Entry]] = {}
     for entry, each in zip(entries, names, strict=True):
-        own = [name for name in each if counts[name] == 1] or [each[-1]]
+        own = [name for name in each if counts[name] == 1] or [_by_text(entry, url)]
         keys = tuple(_strong(own))
         link = next((key.removeprefix("link ") for key in keys if key.startswith("link ")), "")
         id_ = article_id(link) if link else urn_id(keys[0])
@@ -47,7 +47,7 @@ def _all(entry: Entry) -> tuple[str, ...]:
 
 
 def _names(entry: Entry, url: str) -> Sequence[str]:
-    """Return everything the entry could be called, the strongest first, at least one."""
+    """Return what the entry could be called by its fields, the strongest first."""
     link = _canonical(entry)
     names = []
     if entry.guid:
@@ -57,8 +57,13 @@ def _names(entry: Entry, url: str) -> Sequence[str]:
     if entry.title:
         names.append(f"title {link} {entry.title}")
         names.append(f"date {link} {entry.title} {entry.published}")
+    return names
+
+
+def _by_text(entry: Entry, url: str) -> str:
+    """Return the name of an entry that has no other for itself alone."""
     text = hashlib.sha256(entry.html.encode(errors="surrogatepass")).hexdigest()
-    return [*names, f"text {url} {link} {text}"]
+    return f"text {url} {_canonical(entry)} {text}"
 
 
 def _strong(own: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What runs in the box: the three jobs that meet hostile bytes, and their rehearsal."""
+"""What runs in the box: the jobs that meet hostile bytes, and their rehearsal."""
 
 from contextlib import suppress
 
@@ -34,6 +34,20 @@ def read_entry(body: bytes, *, entry: Entry, lang: str) -> Article:
     return extract.from_entry(entry, lang=lang)
 
 
+def read_entries(
+    body: bytes, *, entries: tuple[Entry, ...], lang: str
+) -> tuple[Article | str, ...]:
+    """Return for each entry what `read_entry` does, or the sentence why it is refused."""
+    return tuple(_article_or_reason(entry, lang) for entry in entries)
+
+
+def _article_or_reason(entry: Entry, lang: str) -> Article | str:
+    try:
+        return extract.from_entry(entry, lang=lang)
+    except FormatError as e:
+        return str(e)
+
+
 def read_page(body: bytes, *, entry: Entry, url: str, content_type: str, lang: str) -> Article:
     """See `mirror.article.extract.from_page`."""
     return extract.from_page(body, entry=entry, url=url, content_type=content_type, lang=lang)
@@ -46,7 +60,7 @@ def warm_up() -> None:
     """
     url = "https://example.org/1"
     [entry] = read_feed(_FEED.encode(), url=url, content_type="application/rss+xml").entries
-    read_entry(b"", entry=entry, lang="en")
+    read_entries(b"", entries=(entry,), lang="en")
     for page in (_PAGE, _EMPTY_PAGE):  # on short ones the library takes other ways
         with suppress(FormatError):
             read_page(page.encode(), entry=entry, url=url, content_type="text/html", lang="en")

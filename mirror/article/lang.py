@@ -16,8 +16,8 @@ _RTL_LANGUAGES = frozenset(
         "syr nqo azb mzn glk bal pnb skr rhg haz bgn",
     )
 )
-_RTL_LETTERS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_LETTERS = re.compile(r"[^\W\d_]")
+_RTL_LETTERS = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]+")
+_LETTERS = re.compile(r"[^\W\d_]+")
 
 
 def normalised(tag: str) -> str:
@@ -36,8 +36,10 @@ def direction(tag: str, sample: str = "") -> Direction:
     most of whose letters run from right to left outweighs the tag.
     """
     if _RTL_LETTERS.search(sample):
-        letters = len(_LETTERS.findall(sample))
-        if letters >= 20 and len(_RTL_LETTERS.findall(sample)) * 2 > letters:
+        letters, from_right = (
+            sum(map(len, pattern.findall(sample))) for pattern in (_LETTERS, _RTL_LETTERS)
+        )
+        if letters >= 20 and from_right * 2 > letters:
             return "rtl"
     first, *rest = tag.split("-")
     for part in rest:

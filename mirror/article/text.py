@@ -7,8 +7,11 @@ _CONTROLS = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 """What no field may hold: C0 and C1 controls, lone surrogates (not UTF-8), non-characters."""
-_BREAKS = re.compile("[ \t\n\x0b\x0c\r\x85\u2028\u2029]+")
+_ASCII_CONTROLS = bytes((*range(0x09), *range(0x0E, 0x20), 0x7F))
+_SPACE = "\t\n\x0c\r"
+_BREAKS = "\t\n\x0b\x0c\r\x85\u2028\u2029"
 """Space in the sense of HTML, and line breaks; not U+00A0, which authors set on purpose."""
+_RUN = re.compile("  +")
 _TAGS = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
 _UNSEEN = re.compile(r"(?is)<(script|style)\b.*?(?:</\1[^>]*>|\Z)")
 _OVERRIDES = re.compile("[\u202d\u202e]")
@@ -18,7 +21,18 @@ _CLOSES = {"\u202c": "\u202a\u202b", "\u2069": "\u2066\u2067\u2068"}
 
 def without_controls(text: str) -> str:
     """Return `text` without the characters that no field and no page may hold."""
+    if text.isascii():  # the same, ten times faster
+        return text.encode().translate(None, _ASCII_CONTROLS).decode()
     return _CONTROLS.sub("", text)
+
+
+def single_spaced(text: str, *, breaks: str = _SPACE) -> str:
+    """Return `text` with one space for each run of spaces and `breaks`: as a browser shows it."""
+    # A regex for the whole takes a hundred times as long where there is nothing to do.
+    for char in breaks:
+        if char in text:
+            text = text.replace(char, " ")
+    return _RUN.sub(" ", text) if "  " in text else text
 
 
 def plain(text: str) -> str:
@@ -28,8 +42,8 @@ def plain(text: str) -> str:
     they go. Embeddings and isolates stay where each is closed: an open one would turn
     round whatever a page or list shows after this field.
     """
-    line = _BREAKS.sub(" ", _CONTROLS.sub("", text)).strip(" ")
-    if not _EMBEDDINGS.search(line):
+    line = single_spaced(without_controls(text), breaks=_BREAKS).strip(" ")
+    if line.isascii() or not _EMBEDDINGS.search(line):
         return line
     line = _OVERRIDES.sub("", line)
     return line if _balanced(line) else _EMBEDDINGS.sub("", line)
@@ -44,8 +58,8 @@ def plain_of_html(markup: str) -> str:
 
 def visible_text(markup: str) -> str:
     """Return the text of a body of HTML as one line, for measuring and not for showing."""
-    markup = _UNSEEN.sub(" ", markup)
-    return _BREAKS.sub(" ", html.unescape(_TAGS.sub(" ", markup))).strip()
+    text = html.unescape(_TAGS.sub(" ", _UNSEEN.sub(" ", markup)))
+    return single_spaced(text, breaks=_BREAKS).strip()
 
 
 def shortened(text: str, *, max_chars: int) -> str:
