@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mirror.errors import SettingsError
 from mirror.files import sync_folder, write_durably
-from mirror.formats import ed25519, minisig, root, sshsig
+from mirror.formats import ed25519, root
 from mirror.keys import Keys, write_secret
 from mirror.settings import Settings
 
@@ -83,7 +83,7 @@ def _make(folder: Path, keys: Keys, text: bytes, *, now: int) -> None:
     write_durably(offline / "1.root.json", bytes(first))
     trust = folder / "site" / "trust"
     trust.mkdir(parents=True)
-    for path, data in trust_files(first).items():
+    for path, data in root.trust_files(first).items():
         write_durably(trust / path, data)
     for made in (folder / "keys", trust.parent, folder):
         sync_folder(made)
@@ -107,18 +107,6 @@ def first_root(keys: Keys, seed: bytes, *, now: int) -> root.Root:
         max_age_s=MAX_AGE_S,
     )
     return dataclasses.replace(unsigned, signatures=root.sign(unsigned, [seed]))
-
-
-def trust_files(trusted: root.Root) -> dict[str, bytes]:
-    """Return the files of a site's `trust/` that belong to a root, by name."""
-    origin = trusted.open.origin
-    return {
-        f"{trusted.version}.root.json": bytes(trusted),
-        "policy": root.policy(trusted.open),
-        "minisign.pub": minisig.public_file(trusted.minisign, origin=origin),
-        "allowed_signers": sshsig.allowed_signers(trusted.ssh, origin=origin),
-        "log.vkey": f"{trusted.open.log}\n".encode(),
-    }
 
 
 def _settings_text(wishes: Wishes) -> str:

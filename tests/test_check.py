@@ -734,9 +734,82 @@ async def test_a_mirror_below_a_folder_of_its_host_is_found(tmp_path: Path):
     site = newsroom().write(tmp_path)
 
     async with served(site.parent) as (base, fetcher):
-        report = await verify(f"{base}/site", tmp_path / "root.json", fetcher=fetcher)
+        report = await verify(f"{base}/site/", tmp_path / "root.json", fetcher=fetcher)
 
     assert report.ok
+
+
+@pytest.mark.parametrize("path", ["site", "site/fake-news.html", "%61/b", "?a/"])
+async def test_an_address_that_is_neither_a_site_nor_an_article_is_not_answered_by_another(
+    tmp_path: Path, path: str
+):
+    site = newsroom().write(tmp_path)
+
+    async with served(site.parent) as (base, fetcher):
+        with pytest.raises(SettingsError, match="that of a whole site ends in /"):
+            await verify(f"{base}/{path}", tmp_path / "root.json", fetcher=fetcher)
+
+
+@pytest.mark.parametrize(
+    "name", ["1-2.html", "3-9.html", "1.html.tlog-proof.sig", "1.html.sig.minisig", "1.html.sig"]
+)
+async def test_a_forged_file_is_not_believed_for_what_lies_beside_it(tmp_path: Path, name: str):
+    site = newsroom().write(tmp_path)
+    file = (site / path_of(ONE)).with_name(name)
+    file.write_bytes(b"FORGED")
+    report = await verify(file, tmp_path / "root.json")
+
+    assert not report.ok
+
+
+async def test_a_lone_forged_page_is_not_believed_for_a_page_whose_name_begins_alike(
+    tmp_path: Path,
+):
+    site = newsroom().write(tmp_path)
+    page = tmp_path / "2026-11.html"
+    page.write_bytes((site / path_of(ONE)).read_bytes())
+    proof = (site / f"{path_of(ONE)}.tlog-proof").read_bytes()
+    page.with_name("2026-11.html.tlog-proof").write_bytes(proof)
+    forged = page.with_name("2026-11-22.html")
+    forged.write_bytes(b"FORGED")
+    part = page.with_name("2026-22.html")
+    part.write_bytes(b"FORGED")
+
+    assert (await verify(page, tmp_path / "root.json")).ok
+    assert not (await verify(forged, tmp_path / "root.json")).ok
+    assert not (await verify(part, tmp_path / "root.json")).ok
+
+
+async def test_a_path_is_not_cut_within_the_name_of_a_folder(tmp_path: Path):
+    site = newsroom().write(tmp_path)
+    site.rename(tmp_path / "data")
+    forged = tmp_path / f"data{path_of(ONE)}"
+    forged.parent.mkdir(parents=True)
+    forged.write_bytes(b"FORGED")
+
+    assert not (await verify(forged, tmp_path / "root.json")).ok
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "a/q/q/q/qqqqqqqqqqqqqqqqq/1.html",
+        path_of(ONE, 9),
+        path_of(ONE).replace(".html", "-2.html"),
+        "trust/1.root.json",
+        "trust/minisign.pub",
+    ],
+)
+async def test_a_folder_with_a_forged_file_among_genuine_ones_is_not_valid(
+    tmp_path: Path, path: str
+):
+    site = newsroom().write(tmp_path)
+    (site / path).parent.mkdir(parents=True, exist_ok=True)
+    (site / path).write_bytes(b"FORGED")
+    report = await verify(site, tmp_path / "root.json")
+
+    assert not report.ok
+    assert path in {each.subject for each in report.others}
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from pydantic import BaseModel
 
 from mirror.errors import SettingsError
 from mirror.settings import MAX_BYTES, Settings
 
-EXAMPLE = ROOT / "config" / "mirror.toml"
+EXAMPLE = Path(__file__).parents[1] / "config" / "mirror.toml"
 GOOD = """
 [newsroom]
 name = "N"

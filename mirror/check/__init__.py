@@ -7,22 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from mirror.check.lookup import look_up, loose_pages
+from mirror.check.lookup import first_part, look_up, loose_pages
 from mirror.check.places import Address, Folder, Place
 from mirror.check.remember import Memory, keep, keep_evidence, recall
-from mirror.check.report import Report, not_shown
+from mirror.check.report import Outcome, Report, not_shown
 from mirror.check.survey import Survey, follow_roots
 from mirror.errors import SettingsError
 from mirror.fetch import Fetcher
 from mirror.formats import root as root_format
-from mirror.formats.paths import short_of
+from mirror.formats.paths import is_head, short_of
 from mirror.formats.root import Root
 from mirror.verify import Trust
 from mirror.verify.roots import pinned_root
 
 Kind = Literal["file", "folder", "address"]
 
-_IN_SITE = re.compile(r"(.*?)(a/[a-z2-7]/[a-z2-7]/[a-z2-7]/[a-z2-7]{17}/[^/]*)", re.ASCII)
+_IN_SITE = re.compile(
+    r"(.*/|)(a/[a-z2-7]/[a-z2-7]/[a-z2-7]/[a-z2-7]{17}/[^/]*)", re.ASCII | re.DOTALL
+)
 _BESIDE = re.compile(r"(\.minisig|\.sig)?(\.gz|\.br)?$")  # for other tools, and for servers
 
 
@@ -51,8 +53,10 @@ async def check(
         await look_up(survey, path, online=kind == "address")
     else:
         await survey.look()
-        if survey.held is None and isinstance(place, Folder):
-            await loose_pages(survey, place)
+        if isinstance(place, Folder):
+            if survey.held is None:
+                await loose_pages(survey, place)
+            await asyncio.to_thread(_judge_strangers, survey, place)
     report = await asyncio.to_thread(_report, target, kind, survey)
     if remember:
         await asyncio.to_thread(_learn, remember, memory, survey)
@@ -73,18 +77,32 @@ def _locate(target: str, fetcher: Fetcher | None) -> tuple[Place, str, Kind]:
     if target.startswith(("http://", "https://")):
         if fetcher is None:
             raise SettingsError(f"{target}: asking an address was not allowed")
-        base, path = _split(target.partition("#")[0])
+        base, path = _split(_address(target))
         if short_of(path):
             return Address(base, fetcher), path, "address"
-        whole = base if path in ("", "index.html") else f"{base}{path}/"
-        return Address(whole, fetcher), "", "address"
+        if path not in ("", "index.html") or "?" in base:
+            # Another site could lie below such an address than what the address itself shows.
+            raise SettingsError(f"{target}: no article's address; that of a whole site ends in /")
+        return Address(base, fetcher), "", "address"
     file = Path(target)
-    if file.is_dir():
-        return Folder(file), "", "folder"
-    if not file.is_file():
-        raise SettingsError(f"{target}: no such file or folder")
+    try:
+        if file.is_dir():
+            return Folder(file), "", "folder"
+        if not file.is_file():
+            raise SettingsError(f"{target}: no such file or folder")
+    except OSError as e:
+        raise SettingsError(f"{target:.100}: not readable: {e.strerror}") from e
     base, path = _split(file.resolve().as_posix())
     return Folder(Path(base)), path, "file"
+
+
+def _address(target: str) -> str:
+    address = target.partition("#")[0]
+    scheme, _, rest = address.partition("://")
+    host, slash, _ = rest.partition("/")
+    if not host:
+        raise SettingsError(f"{target}: no host in it")
+    return address if slash else f"{scheme}://{host}/"
 
 
 def _split(target: str) -> tuple[str, str]:
@@ -115,6 +133,27 @@ def _report(target: str, kind: Kind, survey: Survey) -> Report:
         quorum=trust.root.open.quorum,
         unvouched=_unvouched(folder, survey.vouched) if folder else 0,
     )
+
+
+def _judge_strangers(survey: Survey, folder: Folder) -> None:
+    """Add what pretends to be the newsroom's and is not: pages, and copies of the root's keys."""
+    refused = {each.subject for each in survey.articles} - survey.vouched
+    for path in folder.paths() if survey.held else ():
+        if _BESIDE.sub("", path) == path and short_of(path) and not is_head(path):
+            _judge_stranger(survey, path, refused)
+    for name, expected in root_format.trust_files(survey.trust.root).items():
+        held = folder.read_now(f"trust/{name}", root_format.MAX_BYTES)
+        if held not in (None, expected):
+            detail = "not what the root says; do not use it"
+            survey.others.append(Outcome(f"trust/{name}", "tampered", detail))
+        elif held:
+            survey.vouched.add(f"trust/{name}")
+
+
+def _judge_stranger(survey: Survey, path: str, refused: set[str]) -> None:
+    if path not in survey.vouched and not {path, first_part(path)} & refused:
+        detail = "no record of it: forged, or newer than the log of this copy"
+        survey.others.append(Outcome(path, "not-in-log", detail))
 
 
 def _unvouched(folder: Folder, vouched: set[str]) -> int:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from mirror import verify
 from mirror.check.pages import MAX_BYTES, examine
-from mirror.check.places import Folder, Place
+from mirror.check.places import Folder, Place, maybe
 from mirror.check.report import Outcome
 from mirror.check.survey import Survey
 from mirror.errors import FetchError, VerifyError
@@ -16,24 +16,40 @@ from mirror.verify import Believed, check_bytes, listing
 from mirror.verify.listing import Listed, Status
 
 _NAMED = re.compile(rb'href="([1-9][0-9]{0,15}\.html)\.tlog-proof"')
-_PART = re.compile(r"(.*[0-9])-[0-9]+\.html")
+_PART = re.compile(r"((?:.*/)?[1-9][0-9]{0,15})-[1-9][0-9]{0,4}\.html", re.DOTALL)
+_BESIDE = re.compile(r"(\.minisig|\.sig|\.tlog-proof)\Z")
 
 
 async def look_up(survey: Survey, path: str, *, online: bool) -> None:
     """Add what is found of the article at `path`; a mirror is asked for its index as well."""
     if online:
         await survey.look_at_index()
-    page = path
-    for suffix in (".minisig", ".sig", PROOF):
-        page = page.removesuffix(suffix)
-    page = _PART.sub(r"\1.html", page)
+    page = await _page_of(survey.place, path)
     try:
         outcome = await _page_or_proof(survey, page, path)
     except FetchError as e:
-        outcome = Outcome(page, "missing", str(e))
+        outcome = Outcome(path, "missing", str(e))
     except VerifyError as e:
-        outcome = Outcome(page, e.verdict, e.detail)
+        outcome = Outcome(path, e.verdict, e.detail)
+    if outcome.verdict == "valid" and path not in survey.vouched:
+        # What was verified is another file of the article: it says nothing of this one.
+        outcome = Outcome(path, "not-in-log", "nothing that was signed vouches for this file")
     survey.articles.append(outcome)
+
+
+def first_part(path: str) -> str:
+    """Return the page that lists `path` as one of its parts, or `path` itself."""
+    part = _PART.fullmatch(path)
+    return f"{part[1]}.html" if part else path
+
+
+async def _page_of(place: Place, path: str) -> str:
+    """Return the file that has the record for `path`: for a part or a signature, another one."""
+    page = _BESIDE.sub("", path)
+    first = first_part(page)
+    if first != page and await maybe(place, page + PROOF, proof.MAX_BYTES) is None:
+        return first
+    return page
 
 
 async def loose_pages(survey: Survey, folder: Folder) -> None:
@@ -50,12 +66,13 @@ async def _page_or_proof(survey: Survey, page: str, path: str) -> Outcome:
         if not path.endswith(PROOF):
             raise
     found = verify.proof(await survey.place.read(path, proof.MAX_BYTES), survey.trust)
+    survey.vouched.add(path)
     detail = "of the proof alone: what it proves is not beside it"
     return Outcome(path, "valid", detail, found.checked.confirmed_by, leaf=found.leaf)
 
 
 async def _page(survey: Survey, path: str) -> Outcome:
-    short, copy = short_of(path), None
+    short, copy, asked = short_of(path), None, path
     folder, _, name = path.rpartition("/")
     if short and name == "index.html":
         # A head for people: it names the revision that it is a copy of, and nothing else is taken.
@@ -71,6 +88,7 @@ async def _page(survey: Survey, path: str) -> Outcome:
         raise VerifyError("wrong-article", f"this is revision {doc.rev}, another was asked for")
     if copy is not None:
         check_bytes(copy, doc)
+        survey.vouched.add(asked)
     survey.revisions += 1
     survey.vouched.update(page.vouched)
     survey.others += page.flaws

@@ -58,13 +58,24 @@ class Folder:
     def _read(self, path: str, max_bytes: int) -> bytes:
         """No link is followed and nothing waited for: a pipe or a device never ends."""
         try:
-            with os.fdopen(os.open(f"{self.name}/{path}", _OPEN), "rb") as file:
-                found = os.fstat(file.fileno())
+            descriptor = os.open(f"{self.name}/{path}", _OPEN)
+            try:
+                found = os.fstat(descriptor)
                 if not stat.S_ISREG(found.st_mode):
                     raise FetchError(f"{path}: not a file")
-                return file.read(min(max_bytes, found.st_size) + 1)
+                with os.fdopen(descriptor, "rb", closefd=False) as file:
+                    return file.read(min(max_bytes, found.st_size) + 1)
+            finally:
+                os.close(descriptor)
         except OSError as e:
             raise FetchError(f"{path}: {(e.strerror or str(e)).lower()}") from e
+
+    def read_now(self, path: str, max_bytes: int) -> bytes | None:
+        """Return what is at `path`, up to one byte more than `max_bytes`, or None."""
+        try:
+            return self._read(path, max_bytes)
+        except FetchError:
+            return None
 
     def paths(self) -> Iterator[str]:
         """Yield the path of every file, and of every folder that cannot be looked into."""

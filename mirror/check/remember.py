@@ -60,7 +60,10 @@ class Memory:
             raise FormatError("memory: of another version")
         if not (isinstance(root, str) and isinstance(checkpoint, str)):
             raise FormatError("memory: a root and a checkpoint were expected")
-        memory = cls(pinned_root(root.encode()), checkpoint.encode(), time)
+        try:
+            memory = cls(pinned_root(root.encode()), checkpoint.encode(), time)
+        except UnicodeEncodeError as e:
+            raise FormatError("memory: text with a lone surrogate") from e
         if memory.seen is None and memory.time:
             raise FormatError("memory: a time without a checkpoint")
         return memory

@@ -186,6 +186,18 @@ def policy(log: Log) -> bytes:
     return "\n".join([*lines, ""]).encode()
 
 
+def trust_files(trusted: Root) -> dict[str, bytes]:
+    """Return the files of a site's `trust/` that belong to a root, by name."""
+    origin = trusted.open.origin
+    return {
+        f"{trusted.version}.root.json": bytes(trusted),
+        "policy": policy(trusted.open),
+        "minisign.pub": minisig.public_file(trusted.minisign, origin=origin),
+        "allowed_signers": sshsig.allowed_signers(trusted.ssh, origin=origin),
+        "log.vkey": f"{trusted.open.log}\n".encode(),
+    }
+
+
 def _tuf_key(public: bytes) -> dict[str, Any]:
     return {"keytype": "ed25519", "keyval": {"public": public.hex()}, "scheme": "ed25519"}
 
