@@ -7,7 +7,7 @@ next cycle meets it again.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mirror.article.article import Article
 from mirror.article.identity import Identity
@@ -122,7 +122,10 @@ async def _take(
     found = [(poll.source.url, each) for poll in some for each in poll.found]
     dealt: dict[str, bytes] = {}
     for start in range(0, len(found), ROUND):
-        batch = found[start : start + ROUND]
+        batch = [
+            (source, _undivided(desk.state, source, each))
+            for source, each in found[start : start + ROUND]
+        ]
         drafts = _drafts(desk, batch, summary)
         refused = await _append(desk, drafts, now=now) if drafts else {}
         _count(summary, drafts, refused)
@@ -131,7 +134,7 @@ async def _take(
             for _, each in batch
             if each.article and each.identity.id not in refused
         }
-    await _add_aliases(desk, [each for _, each in found if each.key in dealt])
+    await _add_aliases(desk, [(source, each) for source, each in found if each.key in dealt])
     # A validator kept too early would hide, behind a 304, what is still to be done.
     done = {
         poll.source.url: poll.seen
@@ -190,14 +193,27 @@ def _drafts(desk: Desk, found: Iterable[tuple[str, Found]], summary: Summary) ->
     return list(drafts.values())
 
 
-async def _add_aliases(desk: Desk, found: Sequence[Found]) -> None:
-    """Let new addresses of known articles lead to them, for the database and for readers."""
+def _undivided(state: State, source: str, found: Found) -> Found:
+    """Return `found`, refused if its names are two articles': a revision would join them."""
+    keys = [key for key in found.identity.keys if key.startswith(("guid ", "link "))]
+    known = {held.n for held in (state.find([key]) for key in keys) if held}
+    if found.article is None or len(known) < 2:
+        return found
+    problem = f"{source}: {found.article.url}: its guid and its link are two articles'"
+    return replace(found, article=None, problem=problem)
+
+
+async def _add_aliases(desk: Desk, found: Sequence[tuple[str, Found]]) -> None:
+    """Let new addresses of known articles lead to them, for the database and for readers.
+
+    Only an article's own feed gives it new names: another could claim what is yet to come.
+    """
     aliases: dict[int, list[str]] = {}
     pages: dict[str, bytes] = {}
-    for each in found:
+    for source, each in found:
         held = desk.state.find(each.identity.keys)
         new = [key for key in each.identity.keys if desk.state.find([key]) is None]
-        if held and new:
+        if held and held.source == source and new:
             aliases.setdefault(held.n, []).extend(new)
             if any(key.startswith("link ") for key in new):
                 pages |= desk.signer.alias_pages(held, each.identity)

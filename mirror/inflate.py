@@ -9,6 +9,7 @@ import brotli
 from mirror.errors import FormatError
 
 PIECE_BYTES = 1 << 16  # at a time: a bomb costs one piece beyond the reader's limit
+MAX_MEMBERS = 64  # of gzip; an honest server sends one, and each costs a new decompressor
 
 
 class Decoder(Protocol):
@@ -50,11 +51,19 @@ class _Zlib:
     def __init__(self, wbits: int | None) -> None:
         self.complete = True
         self._wbits = wbits
+        self._left = self._most = 1 if wbits is None else MAX_MEMBERS
         self._stream = None if wbits is None else zlib.decompressobj(wbits)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
+        # zlib copies what it has not used after every piece: so much of it at most.
+        for start in range(0, len(data), PIECE_BYTES):
+            yield from self._inflate(data[start : start + PIECE_BYTES])
+
+    def _inflate(self, data: bytes) -> Iterator[bytes]:
         while data:
             if self._stream is None:
+                if not self._left:
+                    raise FormatError(f"body: too many members: more than {self._most}")
                 self._stream = zlib.decompressobj(self._wbits or _deflate_wbits(data))
             try:
                 yield self._stream.decompress(data, PIECE_BYTES)
@@ -65,6 +74,7 @@ class _Zlib:
             if self._stream.eof:  # RFC 1952 section 2.2: gzip may have several members
                 data = self._stream.unused_data
                 self._stream = None
+                self._left -= 1
 
 
 def _deflate_wbits(data: bytes) -> int:

@@ -65,7 +65,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Poller:
-    """What polling needs; `parallel` pages are asked for at the same time."""
+    """What polling needs; `parallel` pages are asked for, or held, at the same time."""
 
     sources: Sequence[Source]
     lang: str
@@ -132,9 +132,10 @@ async def _poll(poller: Poller, source: Source, pages: asyncio.Semaphore) -> Pol
 async def _entries(poller: Poller, poll: Poll, parsed: Feed, pages: asyncio.Semaphore) -> Poll:
     """Return `poll` with what is new in the parsed feed, oldest first."""
     source, lang = poll.source, parsed.lang or poller.lang
+    feeds = [each.url for each in poller.sources]
     candidates = [
         (entry, Found(f"{source.url} {identity.keys[0]}", _digest(source, entry), identity))
-        for identity, entry in reversed(identify(parsed, url=source.url))
+        for identity, entry in reversed(identify(parsed, url=source.url, feeds=feeds))
     ]
     fresh = [each for each in candidates if poller.state.seen(each[1].key) != each[1].digest]
     held = [each for each in fresh if _is_held(source, each[0])]
@@ -197,17 +198,17 @@ async def _read(
 ) -> list[Found]:
     """Return the outcome of an entry whose article is in the page that it links to."""
     entry, found = candidate
-    async with pages:
+    async with pages:  # until it is read: pages that wait for the box would pile up in memory
         page = await _page(poller, entry)
-    if isinstance(page, str):
-        return [replace(found, problem=f"{_name(source, entry)}: {page}", held=True)]
-    made = await poller.box.run(
-        *(read_page, page.body),
-        entry=entry,
-        url=page.url,
-        content_type=page.content_type,
-        lang=lang,
-    )
+        if isinstance(page, str):
+            return [replace(found, problem=f"{_name(source, entry)}: {page}", held=True)]
+        made = await poller.box.run(
+            *(read_page, page.body),
+            entry=entry,
+            url=page.url,
+            content_type=page.content_type,
+            lang=lang,
+        )
     return [_outcome(source, candidate, made)]
 
 

@@ -109,9 +109,11 @@ class Signer:
                 *(None, article.digest, draft.source),
             )
         )
-        self.state.add_aliases(n, draft.identity.keys)
-        if held and any(key.startswith("link ") for key in draft.identity.keys):
-            self.state.put_outbox(self.alias_pages(held, draft.identity))
+        # A feed that takes over another's article gives it no names by the same act.
+        if held is None or held.source == draft.source:
+            self.state.add_aliases(n, draft.identity.keys)
+            if held and any(key.startswith("link ") for key in draft.identity.keys):
+                self.state.put_outbox(self.alias_pages(held, draft.identity))
         self.state.put_outbox(self._documents(short, rev, pages, leaf=leaf, time=time))
         return Doc("doc", id_, n, rev, first, time, HTML, len(pages[0]), sha256, prev)
 

@@ -265,6 +265,34 @@ def test_markup_that_would_make_a_parser_slow_is_refused():
         blocks("<p>x" * 50_001)
     with pytest.raises(FormatError, match="characters"):
         blocks("x" * 4_000_001)
+    with pytest.raises(FormatError, match="more than 1000000 bytes of text"):
+        blocks("\u0436" * 500_001)
+
+
+def test_tags_that_run_into_every_paragraph_do_not_fill_the_memory():
+    with pytest.raises(FormatError, match="more than 4000000 characters"):
+        blocks(f'<abbr title="{"x" * 200}">' * 100 + "x<br><br>" * 20_000)
+
+
+def test_a_picture_inside_a_body_does_not_count_as_text():
+    [figure] = blocks(f'<img src="data:image/png;base64,{"A" * 3_000_000}" data-src="/p.jpg">')
+
+    assert "https://h.example/p.jpg" in figure
+
+
+def test_the_long_form_of_an_abbreviation_is_shortened():
+    [block] = blocks(f'<abbr title="{"long " * 12_000}">L</abbr>')
+
+    assert block.startswith('<p><abbr title="long long')
+    assert block.endswith('…">L</abbr></p>')
+    assert len(block) < 250
+
+
+def test_no_text_turns_round_what_follows_it():
+    assert blocks("a\u202egpj.exe\u202c \u202ab\u202c") == ("<p>agpj.exe b</p>",)
+    assert blocks("<p>a\u2067b</p><p>c\u2069\u2066d</p>") == ("<p>ab</p>", "<p>cd</p>")
+    assert blocks("<pre>a\u202d\u2068b</pre>") == ("<pre>ab</pre>",)
+    assert blocks("a \u2067b\u2069 \u200fc") == ("<p>a \u2067b\u2069 \u200fc</p>",)
 
 
 def test_what_is_just_inside_the_limits_is_read():

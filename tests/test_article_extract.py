@@ -51,6 +51,27 @@ def test_a_teaser_is_a_partial_article():
     assert article.partial
 
 
+def test_an_entry_whose_text_the_cleaner_drops_is_no_article():
+    dropped = f"<select>{'x ' * 600}</select>"
+
+    with pytest.raises(FormatError, match="entry: no article text found in it"):
+        from_entry(replace(BARE, html=dropped, full=True), lang="en")
+
+
+def test_an_entry_that_loses_most_of_its_text_is_a_partial_article():
+    def kept(chars: int) -> Article:
+        html = f"<p>{'k' * chars}</p><select>{'x' * (1000 - chars)}</select>"
+        return from_entry(replace(BARE, html=html, full=True), lang="en")
+
+    assert kept(290).partial
+    assert not kept(310).partial
+
+
+def test_an_entry_without_a_text_is_an_empty_article():
+    assert from_entry(replace(BARE, html=""), lang="en").blocks == ()
+    assert from_entry(replace(BARE, html='<img src="/p.gif" width=1>'), lang="en").blocks == ()
+
+
 def test_the_language_is_the_entry_s_then_the_page_s_then_the_newsroom_s():
     entry = replace(BARE, html="<p>x</p>", lang="fa")
 

@@ -4,6 +4,7 @@ import base64
 import gzip
 import hashlib
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from mirror.article.article import Article
 from mirror.article.clean import clean
 from mirror.article.page import Masthead, render
+from mirror.article.parts import MAX_RAW_BYTES
 from mirror.article.split import split_block
 from mirror.article.strings import _TABLE, strings, ui_language
 from mirror.errors import FormatError
@@ -96,6 +98,7 @@ def test_the_policy_permits_the_page_s_own_style_and_nothing_else():
     ) in html
     assert html.index("Content-Security-Policy") < html.index("<style>")
     assert '<meta name="referrer" content="no-referrer">' in html
+    assert '<meta http-equiv="x-dns-prefetch-control" content="off">' in html
 
 
 def test_the_same_article_gives_the_same_bytes():
@@ -184,7 +187,7 @@ def test_a_text_without_spaces_is_cut_too():
 def test_rows_and_items_stay_whole_where_they_fit():
     rows = "".join(f"<tr><td>{word}</td><td>&amp;</td></tr>" for word in WORDS)
 
-    pieces = split_block(f"<table><tbody>{rows}</tbody></table>", max_bytes=4000)
+    pieces = list(split_block(f"<table><tbody>{rows}</tbody></table>", max_bytes=4000))
 
     assert all(piece.endswith("</td></tr></tbody></table>") for piece in pieces)
     assert all(piece.startswith("<table><tbody><tr><td>") for piece in pieces)
@@ -196,6 +199,58 @@ def test_an_article_that_no_first_part_could_list_is_refused():
 
     with pytest.raises(FormatError, match="more than 60 parts"):
         render(long_article((f"<p>{text}</p>",)), masthead=MASTHEAD, rev=1, id_hex=ID)
+
+
+def test_a_text_that_compresses_to_nothing_comes_in_parts_that_a_phone_can_show():
+    [block] = clean("&" * 190_000, base="", lang="")
+
+    files = parts(long_article((block,)))
+
+    assert len(files) > 3
+    assert max(len(html.encode()) for html in files) <= MAX_RAW_BYTES == 256 * 1024
+    assert "".join(map(body_text, files)).replace(" ", "") == "&amp;" * 190_000
+
+
+def test_a_text_of_more_than_all_parts_may_hold_is_refused_at_once():
+    start = time.process_time()
+
+    with pytest.raises(FormatError, match="more than 60 parts"):
+        render(
+            long_article((f"<p>{'&amp;' * 3_354_000}</p>",)), masthead=MASTHEAD, rev=1, id_hex=ID
+        )
+
+    assert time.process_time() - start < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ".join(WORDS[:4500]) + " " + "spam " * 190_000,
+        "spam " * 190_000 + " ".join(WORDS[:4500]),
+        "".join(bin(int(word, 16))[2:] for word in WORDS * 4)[:980_000],
+        " ".join("".join(bin(int(word, 16))[2:] for word in WORDS * 2)[:490_000]),
+    ],
+    ids=["dense beginning", "dense end", "two letters", "words of one letter"],
+)
+def test_no_text_that_the_limits_admit_takes_long(text: str):
+    blocks = clean(text, base="", lang="")
+    start = time.process_time()
+
+    try:
+        render(long_article(blocks), masthead=MASTHEAD, rev=1, id_hex=ID)
+    except FormatError as e:
+        assert "more than 60 parts" in str(e)
+
+    assert time.process_time() - start < 4  # 1 s, and as much as a busy machine may add
+
+
+def test_open_tags_that_would_fill_each_piece_are_refused():
+    block = f'<p><abbr title="{"x" * 60_000}">{"word " * 100_000}</abbr></p>'
+
+    with pytest.raises(FormatError, match="a quarter of a piece"):
+        render(long_article((block,)), masthead=MASTHEAD, rev=1, id_hex=ID)
+    with pytest.raises(FormatError, match="a quarter of a piece"):
+        list(split_block(block, max_bytes=4000))
 
 
 def test_a_head_that_fills_a_part_is_refused():

@@ -348,12 +348,11 @@ async def test_two_feeds_that_carry_one_article_publish_it_once(mirror: Mirror, 
 
 
 @pytest.mark.parametrize("seen_before", [False, True])
-async def test_one_guid_under_two_links_is_one_article(
+async def test_one_link_under_two_guids_is_one_article(
     mirror: Mirror, newsroom: Newsroom, seen_before: bool
 ):
     """Newsrooms mark in an entry's link which of their feeds it is from."""
-    guid = "https://news.example/?p=1"
-    entries = [item(1, guid=guid, link=f"https://news.example/1?from={n}") for n in (1, 2)]
+    entries = [item(1, guid=f"{n}", link=f"https://news.example/1?utm_id={n}") for n in (1, 2)]
     one = newsroom.says("/one", feed(entries[0]), content_type=RSS)
     two = newsroom.says("/two", feed(entries[1]), content_type=RSS)
     if seen_before:
@@ -367,8 +366,7 @@ async def test_one_guid_under_two_links_is_one_article(
 
 async def test_two_new_feeds_published_together_double_nothing(mirror: Mirror, newsroom: Newsroom):
     """Both come while a third is being written, and so in one batch."""
-    guid = "https://news.example/?p=1"
-    entries = [item(1, guid=guid, link=f"https://news.example/1?from={n}") for n in (1, 2)]
+    entries = [item(1, guid=f"{n}", link="https://news.example/1") for n in (1, 2)]
     first = newsroom.says("/first", feed(item(9)), content_type=RSS)
     others = [newsroom.says(f"/{n}", feed(e), content_type=RSS) for n, e in enumerate(entries)]
     put = mirror.store.put
@@ -384,7 +382,72 @@ async def test_two_new_feeds_published_together_double_nothing(mirror: Mirror, n
 
     assert mirror.revisions == [(0, 1), (1, 1)]
     assert await mirror.wrong() == []
-    assert "Story number 1" in mirror.read("https://news.example/1?from=2")
+    assert "Story number 1" in mirror.read("https://news.example/1")
+
+
+async def test_a_guid_that_another_feed_repeats_is_not_that_article(
+    mirror: Mirror, newsroom: Newsroom
+):
+    guid = "https://news.example/?p=1"
+    one = newsroom.says("/one", feed(item(1, guid=guid)), content_type=RSS)
+    copied = item(1, guid=guid, link="https://evil.example/1", text="Forged.")
+    two = newsroom.says("/two", feed(copied), content_type=RSS)
+    await mirror.cycle(one)
+    await mirror.cycle(one, two)
+
+    assert mirror.revisions == [(0, 1), (1, 1)]
+    assert "Forged." not in mirror.read("https://news.example/story/1")
+    assert await mirror.wrong() == []
+
+
+async def test_a_feed_gives_no_names_to_another_feeds_article(mirror: Mirror, newsroom: Newsroom):
+    one = newsroom.says("/one", feed(item(1)), content_type=RSS)
+    two = newsroom.says("/two", feed(item(1, guid="mine")), content_type=RSS)
+    await mirror.cycle(one)
+    await mirror.cycle(one, two)
+    # The guid was not kept: what has it under another link is an article of its own.
+    newsroom.says(
+        "/two", feed(item(1, guid="mine", link="https://news.example/2")), content_type=RSS
+    )
+    await mirror.cycle(one, two)
+
+    assert mirror.revisions == [(0, 1), (1, 1)]
+    assert "Story number 1" in mirror.read("https://news.example/2")
+    assert await mirror.wrong() == []
+
+
+async def test_an_entry_whose_guid_and_link_are_two_articles_is_refused(
+    mirror: Mirror, newsroom: Newsroom
+):
+    url = newsroom.says("/feed", feed(item(2), item(1)), content_type=RSS, etag='"1"')
+    await mirror.cycle(url)
+    torn = item(1, link="https://news.example/story/2", text="Forged.")
+    newsroom.says("/feed", feed(torn), content_type=RSS, etag='"2"')
+    first, second = await mirror.cycle(url), await mirror.cycle(url)
+    words = f"{url}: https://news.example/story/2: its guid and its link are two articles'"
+
+    assert counts(first) == counts(second) == (0, 0, 0, 1)
+    assert first.problems == second.problems == [words]
+    assert mirror.revisions == [(0, 1), (1, 1)]
+    assert await mirror.wrong() == []
+
+
+async def test_a_feed_can_not_take_an_address_of_another_feeds_host(
+    mirror: Mirror, newsroom: Newsroom
+):
+    victim = newsroom.says("/one", feed(item(1, link=newsroom.url("/story"))), content_type=RSS)
+    forged = item(1, link=newsroom.url("/story"), text="Forged.")
+    evil = newsroom.says("/two", feed(forged), content_type=RSS).replace("127.0.0.1", "localhost")
+    hosts = [newsroom.address, newsroom.address.replace("127.0.0.1", "localhost")]
+    newsroom.fails("/one", 503)
+    async with Fetcher(allow_hosts=hosts, timeout_s=5) as mirror.fetcher:
+        await mirror.cycle(victim, evil)
+        newsroom.says("/one", feed(item(1, link=newsroom.url("/story"))), content_type=RSS)
+        await mirror.cycle(victim, evil)
+
+    assert mirror.revisions == [(0, 1), (1, 1)]
+    assert "Forged." not in mirror.read(newsroom.url("/story"))
+    assert await mirror.wrong() == []
 
 
 async def test_the_second_feed_goes_on_with_an_article_when_the_first_is_dropped(

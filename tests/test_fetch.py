@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import brotli
@@ -25,6 +26,7 @@ from hypothesis import strategies as st
 from mirror.errors import FetchError
 from mirror.fetch import Fetched, Fetcher, Validators
 from mirror.guard import host_and_port
+from mirror.inflate import MAX_MEMBERS, PIECE_BYTES, decoder
 
 PUBLIC4, PUBLIC6 = "93.184.215.14", "2606:2800:21f:cb07:6820:80da:af6b:8b2c"
 
@@ -659,6 +661,39 @@ async def test_an_empty_coded_body_is_empty(coding: str):
 async def test_a_coded_body_that_stops_in_the_middle_is_cut_short(coding: str, body: bytes):
     async with raw(plain(body, f"Content-Encoding: {coding}\r\n")) as host:
         assert await reason(host) == "cut short: the compressed body has no end"
+
+
+@pytest.mark.parametrize(
+    ("coding", "member", "most"),
+    [("gzip", gzip.compress(b"x"), MAX_MEMBERS), ("deflate", zlib.compress(b"x"), 1)],
+    ids=["gzip", "deflate"],
+)
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+async def test_a_coded_body_of_more_members_than_anyone_sends_is_refused(
+    coding: str, member: bytes, most: int, size: int
+):
+    body = member * (most + 1)
+    parts = [body[i : i + size] for i in range(0, len(body), size)]
+    head = plain(b"", f"Content-Encoding: {coding}\r\n").replace(b": 0", f": {len(body)}".encode())
+    async with raw(plain(member * most, f"Content-Encoding: {coding}\r\n")) as host:
+        fetched = await get(host, max_bytes=10_000)
+    async with raw(head, *parts) as host:
+        words = await reason(host, max_bytes=10_000)
+
+    assert fetched is not None
+    assert fetched.body == b"x" * most
+    assert words == f"body: too many members: more than {most}"
+
+
+@pytest.mark.parametrize(("coding", "pack"), [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_a_coded_body_longer_than_a_piece_is_whole(coding: str, pack: Callable[[bytes], bytes]):
+    body = os.urandom(3 * PIECE_BYTES) + bytes(9 * PIECE_BYTES)
+    stream = decoder(coding)
+    pieces = list(stream.feed(pack(body)))
+
+    assert b"".join(pieces) == body
+    assert max(map(len, pieces)) <= PIECE_BYTES
+    assert stream.complete
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br"])

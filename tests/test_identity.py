@@ -1,5 +1,8 @@
 """Which article an entry is: names that hold, whatever a feed repeats, leaves out or shrinks to."""
 
+import hashlib
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -8,6 +11,8 @@ from mirror.article.identity import Identity, identify
 from mirror.formats.url import article_id, urn_id
 
 URL = "https://news.example/feed"
+SCOPE = hashlib.sha256(URL.encode()).hexdigest()[:16]
+OTHER = "https://other.example/feed"
 
 
 def entry(
@@ -16,8 +21,8 @@ def entry(
     return Entry(guid, link, title, (), date, html, True, "en")
 
 
-def identities(*entries: Entry, url: str = URL) -> list[Identity]:
-    return [identity for identity, _ in identify(Feed("", "", entries), url=url)]
+def identities(*entries: Entry, url: str = URL, feeds: tuple[str, ...] = ()) -> list[Identity]:
+    return [identity for identity, _ in identify(Feed("", "", entries), url=url, feeds=feeds)]
 
 
 def leads_to(known: list[Identity], identity: Identity) -> int | None:
@@ -33,7 +38,7 @@ def test_an_entry_with_guid_and_link_has_every_name():
     [found] = identities(entry("urn:1", "https://news.example/1", "One"))
 
     assert found.keys == (
-        f"guid {URL} urn:1",
+        f"guid {SCOPE} urn:1",
         "link https://news.example/1",
         "title https://news.example/1 One",
     )
@@ -46,23 +51,63 @@ def test_the_id_is_made_from_the_address_that_people_have():
     assert found.id == article_id("https://news.example/1")
 
 
-def test_a_guid_that_is_an_address_is_the_same_in_every_feed():
-    one, two = (
-        identities(entry("https://news.example/?p=1", title="One"), url=url)[0]
-        for url in (URL, "https://news.example/other")
-    )
-
-    assert one == two
-
-
-def test_a_guid_that_is_a_number_is_only_its_feeds_own():
-    one, two = (
-        identities(entry("1", title="One"), url=url)[0]
-        for url in (URL, "https://news.example/other")
-    )
+@pytest.mark.parametrize(
+    "same",
+    [
+        entry("1", title="One"),
+        entry("https://news.example/?p=1", title="One"),
+        entry(title="One"),
+        entry(html="<p>words</p>"),
+    ],
+)
+def test_a_name_without_a_link_is_only_its_feeds_own(same: Entry):
+    one, two = (identities(same, url=url)[0] for url in (URL, "https://news.example/other"))
 
     assert one.id != two.id
     assert set(one.keys).isdisjoint(two.keys)
+
+
+@pytest.mark.parametrize("guid", [f"{URL} 1", f"guid {URL} 1", f"{SCOPE} 1", f"guid {SCOPE} 1"])
+def test_no_guid_spells_the_name_of_another_feeds_entry(guid: str):
+    [named] = identities(entry("1"))
+    [spelt] = identities(entry(guid), url=OTHER)
+
+    assert set(named.keys).isdisjoint(spelt.keys)
+
+
+def test_two_feeds_that_carry_one_article_meet_by_its_link():
+    one, two = (
+        identities(entry(guid, "https://news.example/1", "One"), url=url, feeds=(URL, OTHER))[0]
+        for guid, url in (("1", URL), ("2", "https://news.example/other"))
+    )
+
+    assert one.id == two.id
+    assert leads_to([one], two) == 0
+
+
+@pytest.mark.parametrize("link", ["https://NEWS.example/1", "http://news.example:8080/1"])
+def test_a_link_on_another_feeds_host_is_no_name(link: str):
+    [victim] = identities(entry("1", link, "One"), feeds=(URL, OTHER))
+    [found] = identities(entry("1", link, "One"), url=OTHER, feeds=(URL, OTHER))
+
+    assert set(victim.keys).isdisjoint(found.keys)
+    assert victim.id != found.id
+
+
+def test_entries_with_links_on_another_feeds_host_are_told_apart():
+    found = identities(
+        *(entry("", f"https://news.example/{n}", "T") for n in range(3)),
+        url=OTHER,
+        feeds=(URL, OTHER),
+    )
+
+    assert len({each.id for each in found}) == 3
+
+
+def test_a_link_on_a_host_of_no_other_feed_is_a_name():
+    [found] = identities(entry("1", "https://www.other.example/1"), url=OTHER, feeds=(URL, OTHER))
+
+    assert found.id == article_id("https://www.other.example/1")
 
 
 def test_a_changed_slug_is_the_same_article():
@@ -83,7 +128,7 @@ def test_entries_that_all_have_one_link_are_told_apart_by_guid():
     found = identities(*(entry(f"urn:{n}", "https://news.example/", f"T{n}") for n in range(3)))
 
     assert len({each.id for each in found}) == 3
-    assert [each.id for each in found] == [urn_id(f"guid {URL} urn:{n}") for n in range(3)]
+    assert [each.id for each in found] == [urn_id(f"guid {SCOPE} urn:{n}") for n in range(3)]
 
 
 def test_entries_that_have_one_link_and_no_guid_are_told_apart_by_title():
@@ -128,7 +173,7 @@ def test_a_link_that_is_no_web_address_is_no_name():
         entry("g3", "mailto:x@example.org", "Three"),
     )
 
-    assert [each.keys for each in found] == [(f"guid {URL} g{n}",) for n in (1, 2, 3)]
+    assert [each.keys for each in found] == [(f"guid {SCOPE} g{n}",) for n in (1, 2, 3)]
 
 
 def test_a_feed_of_one_link_that_shrinks_to_one_entry_makes_no_new_article():

@@ -10,7 +10,7 @@ from typing import Any
 import newsroom as newsrooms
 import pytest
 from fakes import ORIGIN
-from newsroom import Answer, Newsroom
+from newsroom import Answer, Item, Newsroom, feed, page
 
 from mirror.box import Box, Refused
 from mirror.fetch import Fetcher
@@ -207,6 +207,38 @@ async def test_when_a_batch_is_killed_or_of_another_length_its_entries_go_one_by
     assert box.asked == ["read_feed", "read_entries", *["read_entry"] * 3]
     assert [bool(each.article) for each in found] == [True, False, True]
     assert found[1].problem == f"{url}: urn:story:1: article: too large: more than 50000 tags"
+
+
+class Slow(Watched):
+    """A box that takes its time over a page, and notes how many had been asked for by then."""
+
+    def __init__(self, newsroom: Newsroom) -> None:
+        super().__init__()
+        self.newsroom = newsroom
+        self.ahead: list[int] = []
+
+    async def run(self, job: Callable[..., Any], body: bytes, **options: object) -> Any:  # noqa: ANN401
+        if job.__name__ != "read_page":
+            return await super().run(job, body, **options)
+        await asyncio.sleep(0.1)
+        self.ahead.append(len(self.newsroom.asked) - 1 - len(self.ahead))  # 1 is the feed
+        return "no article"
+
+
+async def test_no_more_pages_are_held_than_are_asked_for_at_once(
+    poller: Poller, newsroom: Newsroom
+):
+    links = [newsroom.says(f"/{n}", page(f"Story {n}")) for n in range(9)]
+    teasers = [Item(f"Story {n}", link, f"urn:{n}", teaser="…") for n, link in enumerate(links)]
+    url = newsroom.says("/feed", feed(*teasers), content_type="application/rss+xml")
+    box = Slow(newsroom)
+    async with box:
+        mine = replace(poller, box=box, sources=[Source(url, "page")])
+        async with aclosing(polls(mine, lambda _: None)) as outcomes:
+            [[poll]] = [some async for some in outcomes]
+
+    assert len(poll.found) == len(box.ahead) == 9
+    assert max(box.ahead) == poller.parallel
 
 
 async def test_a_reason_from_the_box_is_one_short_line_that_steers_no_terminal(

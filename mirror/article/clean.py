@@ -15,7 +15,13 @@ from lxml import etree, html
 
 from mirror.article.context import Context
 from mirror.article.flow import Flow
-from mirror.article.limits import MAX_BODY_CHARS, MAX_BODY_TAGS, check_depth, check_markup
+from mirror.article.limits import (
+    MAX_BODY_CHARS,
+    MAX_BODY_TAGS,
+    MAX_TEXT_BYTES,
+    check_depth,
+    check_markup,
+)
 from mirror.article.select import article_blocks
 from mirror.article.tags import CLEANER
 from mirror.article.text import without_controls
@@ -105,6 +111,8 @@ def _targets(root: etree._Element) -> dict[str, str]:
 
 
 def _cleaned(blocks: Sequence[str]) -> tuple[str, ...]:
+    if sum(len(block.encode()) for block in blocks) > MAX_TEXT_BYTES:
+        raise FormatError(f"article: too large: more than {MAX_TEXT_BYTES} bytes of text")
     cleaned = (block if _is_bare(block) else CLEANER.clean(block) for block in _renumbered(blocks))
     return tuple(block for block in cleaned if block)
 

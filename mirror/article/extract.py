@@ -19,19 +19,25 @@ MIN_PAGE_CHARS = 200
 """Below it a page is a video, a login form or a challenge, unless it holds the feed's words."""
 MIN_LOCKED_CHARS = 1500
 """A page that says it is not free and shows less than this shows a teaser."""
+MIN_KEPT = 0.3
+"""Of an entry's visible text; with less, the cleaner dropped the article and kept its frame."""
 
 
 def from_entry(entry: Entry, *, lang: str) -> Article:
     """Return the article that the feed itself holds; `lang` where the feed names none.
 
     Raises:
-        FormatError: the body is one that no parser should see (`limits`).
+        FormatError: the body is one that no parser should see (`limits`), or has text and
+            none of it is left.
     """
     tag = entry.lang or normalised(lang)
     blocks = clean(entry.html, base=entry.link, lang=tag)
-    return _article(
-        entry, url=original(entry.link), lang=tag, blocks=blocks, partial=not entry.full
-    )
+    counted = len(visible_text(entry.html))
+    kept = len(visible_text(" ".join(blocks)))
+    if counted and not kept:
+        raise FormatError("entry: no article text found in it")
+    partial = not entry.full or kept < counted * MIN_KEPT
+    return _article(entry, url=original(entry.link), lang=tag, blocks=blocks, partial=partial)
 
 
 def from_page(page: bytes, *, entry: Entry, url: str, content_type: str, lang: str) -> Article:

@@ -16,12 +16,19 @@ from mirror.article.figure import (
     split_legend,
 )
 from mirror.article.lang import normalised
+from mirror.article.limits import MAX_BODY_CHARS
 from mirror.article.links import linkable
 from mirror.article.shape import demoted, is_figure, is_hidden, is_list, is_table, text_of
 from mirror.article.tags import DROPPED, EMBEDS, HEADINGS, INLINE, PARAGRAPHS
-from mirror.article.text import plain, single_spaced
+from mirror.article.text import plain, shortened, single_spaced
+from mirror.errors import FormatError
 
 _DIGITS = re.compile(r"[1-9][0-9]?\Z")  # a span of 99 columns is no table any more
+MAX_ABBR_CHARS = 200
+"""Of the long form of an abbreviation: every paragraph and part it runs into repeats it."""
+_TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_EMBEDDINGS = re.compile("[\u202a-\u202e]")
+_ISOLATES = re.compile("[\u2066-\u2069]")
 
 
 class Flow:
@@ -41,6 +48,7 @@ class Flow:
         self._filled = False
         self._space = False
         self._tag = "p"
+        self._size = 0
 
     def children(self, element: etree._Element) -> None:
         """Write what is inside `element`."""
@@ -53,14 +61,14 @@ class Flow:
         """Make a block of the line, if there is any text in it."""
         if self._filled:
             line = "".join(self._line).rstrip(" ") + "".join(end for _, end in self._open[::-1])
-            self.blocks.append(f"<{self._tag}{self._attributes}>{line}</{self._tag}>")
+            self._append(f"<{self._tag}{self._attributes}>{line}</{self._tag}>")
         self._line = [start for start, _ in self._open]
         self._filled = False
 
     def _text(self, text: str | None) -> None:
         if not text:
             return
-        text = single_spaced(text)
+        text = _in_order(single_spaced(text))
         if not self._filled or self._space:
             text = text.lstrip(" ")
         if not text:
@@ -122,7 +130,8 @@ class Flow:
 
     def _inline(self, element: etree._Element, tag: str, attributes: str = "") -> None:
         if tag == "abbr" and element.get("title"):
-            attributes += f' title="{escape(plain(element.get("title", "")))}"'
+            title = shortened(plain(element.get("title", "")), max_chars=MAX_ABBR_CHARS)
+            attributes += f' title="{escape(title)}"'
         start = f"<{tag}{attributes}{self._language(element)}>"
         self._open.append((start, f"</{tag}>"))
         self._line.append(start)
@@ -238,7 +247,7 @@ class Flow:
     def _preformatted(self, element: etree._Element) -> None:
         for line_break in element.iter("br"):
             line_break.text = "\n"
-        text = text_of(element).strip("\r\n")
+        text = _in_order(text_of(element)).strip("\r\n")
         self._add(f"<pre>{escape(text, quote=False)}</pre>" if text.strip() else "")
 
     def _table(self, element: etree._Element) -> None:
@@ -284,7 +293,14 @@ class Flow:
     def _add(self, block: str) -> None:
         self.end_line()
         if block:
-            self.blocks.append(block)
+            self._append(block)
+
+    def _append(self, block: str) -> None:
+        """Add a finished block; 100 tags reopened in each of 40,000 lines would fill gigabytes."""
+        self._size += len(block)
+        if self._size > MAX_BODY_CHARS:
+            raise FormatError(f"article: too large: more than {MAX_BODY_CHARS} characters")
+        self.blocks.append(block)
 
     def _language(self, element: etree._Element) -> str:
         """Return ` lang` and ` dir` of an element where they say something new."""
@@ -295,3 +311,15 @@ class Flow:
         return (f' lang="{lang}"' if lang and lang != self._context.lang else "") + (
             f' dir="{direction}"' if direction in ("ltr", "rtl", "auto") else ""
         )
+
+
+def _in_order(text: str) -> str:
+    """Return `text` without what shows it, or what follows it, in another order than stored.
+
+    Embeddings and overrides go; isolates stay where each is closed in this text.
+    """
+    if text.isascii() or not _TURNING.search(text):
+        return text
+    text = _EMBEDDINGS.sub("", text)
+    # `plain` takes unbalanced ones out of its line.
+    return text if _ISOLATES.search(plain(text)) else _ISOLATES.sub("", text)

@@ -4,12 +4,17 @@ Feeds repeat links (one real newsroom gives every entry the same), repeat guids,
 or list one entry twice, so a name counts only where no other entry of the feed has it. Names,
 strongest first: guid, link, link and title, link and title and date, the text. A name found once
 leads to its article for ever.
+
+A feed may not name another's articles. Every name without a link is only its own feed's. A link on
+the host of another configured feed is no name: its entry could take the address before the
+article is there. Not kept apart here: hosts that are no feed's own, and feeds on one host.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from mirror.article.feed import Entry, Feed
 from mirror.errors import FormatError
@@ -24,17 +29,20 @@ class Identity:
     id: bytes
 
 
-def identify(feed: Feed, *, url: str) -> list[tuple[Identity, Entry]]:
+def identify(feed: Feed, *, url: str, feeds: Iterable[str] = ()) -> list[tuple[Identity, Entry]]:
     """Return the feed's entries, each with its identity; of an entry listed twice, the first.
 
-    `url` is the feed's own address: a guid that is no address is only unique within it.
+    `url` is the feed's own address, `feeds` are those of all that are configured.
     """
+    scope = hashlib.sha256(url.encode()).hexdigest()[:16]  # no space in it: a guid may have any
+    foreign = {_host(_canonical(each)) for each in feeds} - {_host(_canonical(url)), ""}
     entries = list({_all(entry): entry for entry in reversed(feed.entries)}.values())[::-1]
-    names = [_names(entry, url) for entry in entries]  # without the text, which few need
+    # Without the text, which few need.
+    names = [_names(entry, scope, foreign) for entry in entries]
     counts = Counter(name for each in names for name in each)
     found: dict[tuple[str, ...], tuple[Identity, Entry]] = {}
     for entry, each in zip(entries, names, strict=True):
-        own = [name for name in each if counts[name] == 1] or [_by_text(entry, url)]
+        own = [name for name in each if counts[name] == 1] or [_by_text(entry, scope)]
         keys = tuple(_strong(own))
         link = next((key.removeprefix("link ") for key in keys if key.startswith("link ")), "")
         id_ = article_id(link) if link else urn_id(keys[0])
@@ -46,24 +54,26 @@ def _all(entry: Entry) -> tuple[str, ...]:
     return entry.guid, entry.link, entry.title, entry.published
 
 
-def _names(entry: Entry, url: str) -> Sequence[str]:
+def _names(entry: Entry, scope: str, foreign: Set[str]) -> Sequence[str]:
     """Return what the entry could be called by its fields, the strongest first."""
-    link = _canonical(entry)
+    link = _canonical(entry.link)
+    if _host(link) in foreign:
+        link = ""
     names = []
     if entry.guid:
-        names.append(f"guid {entry.guid if '://' in entry.guid else f'{url} {entry.guid}'}")
+        names.append(f"guid {scope} {entry.guid}")
     if link:
         names.append(f"link {link}")
     if entry.title:
-        names.append(f"title {link} {entry.title}")
-        names.append(f"date {link} {entry.title} {entry.published}")
+        names.append(f"title {link or scope} {entry.title}")
+        names.append(f"date {link or scope} {entry.title} {entry.published}")
     return names
 
 
-def _by_text(entry: Entry, url: str) -> str:
+def _by_text(entry: Entry, scope: str) -> str:
     """Return the name of an entry that has no other for itself alone."""
     text = hashlib.sha256(entry.html.encode(errors="surrogatepass")).hexdigest()
-    return f"text {url} {_canonical(entry)} {text}"
+    return f"text {scope} {_canonical(entry.link)} {text}"
 
 
 def _strong(own: Sequence[str]) -> list[str]:
@@ -76,8 +86,12 @@ def _strong(own: Sequence[str]) -> list[str]:
     return [name for name in own if name.startswith(kinds)] or list(own[:1])
 
 
-def _canonical(entry: Entry) -> str:
+def _canonical(address: str) -> str:
     try:
-        return canonical_url(entry.link) if entry.link else ""
+        return canonical_url(address) if address else ""
     except FormatError:
         return ""
+
+
+def _host(canonical: str) -> str:
+    return urlsplit(canonical).hostname or ""

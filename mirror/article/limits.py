@@ -13,6 +13,9 @@ MAX_ATTRIBUTES = 250
 """On one tag: lxml is quadratic in them (50,000: 20 s); the largest number seen is 73."""
 MAX_BODY_CHARS = 4_000_000
 """Of one entry's body: a book, or a text with its pictures inside (2.7 MB in one capture)."""
+MAX_TEXT_BYTES = 1_000_000
+"""Of an article's clean blocks, pictures gone: a book of 160,000 words; the longest honest
+articles have a tenth. Cutting it into parts takes up to 2 s."""
 MAX_BODY_TAGS = 50_000
 """Cleaning takes about 10 µs for each; the most in a captured body are 2,258."""
 MAX_PAGE_BYTES = 5 * 1024 * 1024

@@ -42,6 +42,7 @@ HEAD = (
     f"'none'; style-src 'sha256-{_CSS_HASH}'; img-src 'self'; base-uri 'none'; "
     "form-action 'none'\">"
     '<meta name="viewport" content="width=device-width,initial-scale=1">'
+    '<meta http-equiv="x-dns-prefetch-control" content="off">'
     f'<meta name="referrer" content="no-referrer"><style>{_CSS}</style>'
 )
 
@@ -81,7 +82,7 @@ def render(article: Article, *, masthead: Masthead, rev: int, id_hex: str) -> tu
     The first part holds the SHA-256 of each other one, so a proof of the first proves all.
 
     Raises:
-        FormatError: it would need more parts than the first can list (`parts`).
+        FormatError: too large for the parts that the first can list (`parts`).
     """
     sheet = _Sheet(article, masthead, rev, id_hex)
     whole = _file(sheet, article.blocks, part=1, later=())

@@ -12,24 +12,36 @@ HEADER_BYTES = 900
 """What an answer's headers take at most (the security headers are half of it)."""
 MAX_PARTS = 60
 """The first part lists the SHA-256 of all others: 4 kB for 60, and some text must fit too."""
+MAX_RAW_BYTES = 256 * 1024
+"""Of a part, not compressed: a phone renders it; the verifier reads at most 1 MiB of a part."""
 
 _MAX_COMPRESSED = MAX_PART_BYTES - HEADER_BYTES
+_LEVEL = 6
+"""zlib takes up to 4 s for 1 MB at level 9 (random letters of two), 0.2 s at this one."""
+_MAX_ESTIMATED = _MAX_COMPRESSED * 98 // 100
+"""At `_LEVEL`; 9 makes a text smaller, rarely larger and then by less than 1 %."""
 _PLAINLY_FITS = 11_000
 """Bytes that fit however badly they compress: deflate adds 5 B to each 16 kB, gzip 18 B."""
 _LISTED = 64
 """What each other part adds to the first, compressed: 32 random bytes as hex, and a link."""
 _TRIES = 14
 """0.87^14: the last try makes parts a seventh of the first estimate."""
+_MAX_WORK = 6_000_000
+"""Bytes cut and compressed over all tries: some 2 s."""
+_HEAD = "article: too large: its head alone fills a part"
+_TOO_LARGE = f"article: too large: more than {MAX_PARTS} parts"
 
 
 def fits(data: bytes) -> bool:
     """Return whether a part passes: gzip -9 and headers within `MAX_PART_BYTES`."""
-    return len(data) <= _PLAINLY_FITS or compressed_size(data) <= _MAX_COMPRESSED
+    if len(data) > MAX_RAW_BYTES:
+        return False
+    return len(data) <= _PLAINLY_FITS or compressed_size(data, level=_LEVEL) <= _MAX_ESTIMATED
 
 
-def compressed_size(data: bytes) -> int:
-    """Return the size of `gzip -9`."""
-    gzip = zlib.compressobj(9, zlib.DEFLATED, 31)
+def compressed_size(data: bytes, *, level: int = 9) -> int:
+    """Return the size of `gzip -9`, or of another level."""
+    gzip = zlib.compressobj(level, zlib.DEFLATED, 31)
     return len(gzip.compress(data)) + len(gzip.flush())
 
 
@@ -46,32 +58,51 @@ def in_parts(
     part is rendered last, because it holds the hashes of the others.
 
     Raises:
-        FormatError: more than `MAX_PARTS` parts.
+        FormatError: more than `MAX_PARTS` parts, or the search for them takes too long.
     """
+    if whole > MAX_PARTS * MAX_RAW_BYTES:
+        raise FormatError(_TOO_LARGE)
+    if not fits(first((), ())):
+        raise FormatError(_HEAD)
     text = "\n".join(blocks).encode()
     frame = whole - len(text)
-    ratio = compressed_size(text) / max(len(text), 1)
-    budget = (_MAX_COMPRESSED - frame * 0.55) / ratio * 0.97
-    for _ in range(_TRIES):
+    packed = compressed_size(text, level=_LEVEL)
+    if packed > MAX_PARTS * _MAX_ESTIMATED:
+        raise FormatError(_TOO_LARGE)
+    ratio = packed / max(len(text), 1)
+    budget = min((_MAX_ESTIMATED - frame * 0.55) / ratio * 0.97, MAX_RAW_BYTES - frame)
+    for _ in range(min(_TRIES, 1 + _MAX_WORK // whole)):
         shares = _packed(blocks, max(int(budget), 500), int(_LISTED / ratio))
-        if len(shares) > MAX_PARTS:
-            raise FormatError(f"article: too large: more than {MAX_PARTS} parts")
-        later = [other(share, part, len(shares)) for part, share in enumerate(shares[1:], 2)]
-        files = (first(shares[0], later), *later)
-        if all(fits(data) for data in files):
-            return files
-        budget *= 0.87
-    raise FormatError("article: too large: its head alone fills a part")
+        files: list[bytes] = []
+        for part, share in enumerate(shares[1:], 2):
+            files.append(other(share, part, len(shares)))
+            if not fits(files[-1]):
+                break
+        else:
+            files.insert(0, first(shares[0], files))
+        misfit = next((data for data in (files[0], files[-1]) if not fits(data)), b"")
+        if not misfit:
+            return tuple(files)
+        # A text whose beginning is dense needs parts as small as that, at once.
+        budget *= min(0.87, _MAX_ESTIMATED / compressed_size(misfit, level=_LEVEL))
+    raise FormatError("article: too large: no cut found whose parts all pass")
 
 
 def _packed(blocks: Sequence[str], budget: int, listed: int) -> list[list[str]]:
-    """Return blocks in shares of at most `budget` bytes; the first leaves room for the list."""
-    sized = [
-        (piece, len(piece.encode()) + 1)
-        for block in blocks
-        for piece in split_block(block, max_bytes=budget // 2)
-    ]
-    total = sum(size for _, size in sized)
+    """Return blocks in shares of at most `budget` bytes; the first leaves room for the list.
+
+    Raises:
+        FormatError: more than `MAX_PARTS` shares, as soon as that is known.
+    """
+    sized = []
+    total = 0
+    for block in blocks:
+        for piece in split_block(block, max_bytes=budget // 2):
+            size = len(piece.encode()) + 1
+            total += size
+            if total > MAX_PARTS * budget:
+                raise FormatError(_TOO_LARGE)
+            sized.append((piece, size))
     room = max(budget - (total // budget + 1) * listed, budget // 8)
     shares: list[list[str]] = [[]]
     left = room
@@ -81,4 +112,6 @@ def _packed(blocks: Sequence[str], budget: int, listed: int) -> list[list[str]]:
             left = budget
         shares[-1].append(piece)
         left -= size
+    if len(shares) > MAX_PARTS:
+        raise FormatError(_TOO_LARGE)
     return shares

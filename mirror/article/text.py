@@ -12,7 +12,7 @@ _SPACE = "\t\n\x0c\r"
 _BREAKS = "\t\n\x0b\x0c\r\x85\u2028\u2029"
 """Space in the sense of HTML, and line breaks; not U+00A0, which authors set on purpose."""
 _RUN = re.compile("  +")
-_TAGS = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]*>", re.DOTALL)
+_TAGS = re.compile(r"<!--.*?(?:-->|\Z)|</?[A-Za-z][^<>]*>", re.DOTALL)
 _UNSEEN = re.compile(r"(?is)<(script|style)\b.*?(?:</\1[^>]*>|\Z)")
 _OVERRIDES = re.compile("[\u202d\u202e]")
 _EMBEDDINGS = re.compile("[\u202a-\u202e\u2066-\u2069]")

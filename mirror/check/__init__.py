@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Literal
 
 from mirror.check.lookup import first_part, look_up, loose_pages
+from mirror.check.pages import MAX_BYTES
 from mirror.check.places import Address, Folder, Place
 from mirror.check.remember import Memory, keep, keep_evidence, recall
 from mirror.check.report import Outcome, Report, not_shown
 from mirror.check.survey import Survey, follow_roots
-from mirror.errors import SettingsError
+from mirror.errors import FormatError, SettingsError
 from mirror.fetch import Fetcher
+from mirror.formats import minisig
 from mirror.formats import root as root_format
 from mirror.formats.paths import is_head, short_of
 from mirror.formats.root import Root
@@ -151,9 +153,27 @@ def _judge_strangers(survey: Survey, folder: Folder) -> None:
 
 
 def _judge_stranger(survey: Survey, path: str, refused: set[str]) -> None:
-    if path not in survey.vouched and not {path, first_part(path)} & refused:
-        detail = "no record of it: forged, or newer than the log of this copy"
+    if path in survey.vouched or {path, first_part(path)} & refused:
+        return
+    if not _is_newer(survey, path):
+        detail = "no record of it, and no signature of the newsroom's for this path: forged"
         survey.others.append(Outcome(path, "not-in-log", detail))
+
+
+def _is_newer(survey: Survey, path: str) -> bool:
+    """Return whether `path` is signed for its place: copied before the log that records it."""
+    place = survey.place
+    if not isinstance(place, Folder):
+        return False
+    data = place.read_now(path, MAX_BYTES)
+    signature = place.read_now(f"{path}.minisig", minisig.MAX_BYTES)
+    try:
+        mini = minisig.MiniSignature.parse(signature or b"")
+    except FormatError:
+        return False
+    named = f"path={path} origin={survey.trust.root.open.origin} "
+    accepted = mini.accepts(survey.trust.root.minisign, data or b"")
+    return accepted and mini.trusted.startswith(named)
 
 
 def _unvouched(folder: Folder, vouched: set[str]) -> int:
