@@ -266,3 +266,15 @@ KEYS_OF_ROOT = [root.key_id(public) for public in PUBLICS[5:8]]
 def test_a_root_that_breaks_a_rule_is_refused(path: tuple[str, ...], value: object, reason: str):
     with pytest.raises(FormatError, match=reason):
         Root.parse(edited(*path, value=value))
+
+
+def test_the_files_for_other_tools_hold_the_keys_that_the_root_names():
+    trusted = Root.parse((Path(__file__).parent / "data/formats/root/valid").read_bytes())
+    files = root.trust_files(trusted)
+    public = root.minisig.public_line(trusted.minisign)
+
+    assert files.pop(f"{trusted.version}.root.json") == bytes(trusted)
+    assert files.pop("policy") == root.policy(trusted.open)
+    assert files.pop("minisign.pub").decode().splitlines()[1] == public
+    assert root.sshsig.public_line(trusted.ssh).encode() in files.pop("allowed_signers")
+    assert files == {"log.vkey": f"{trusted.open.log}\n".encode()}
