@@ -18,6 +18,7 @@ from feedparser.encodings import convert_to_utf8
 
 from mirror.article.fulltext import Body, best_body
 from mirror.article.lang import normalised
+from mirror.article.limits import LIBRARY_ERRORS
 from mirror.article.links import absolute
 from mirror.article.prolog import MAX_ENTRIES, capped, check_prolog
 from mirror.article.text import plain, plain_of_html, shortened, visible_text, without_controls
@@ -35,16 +36,6 @@ MIN_NOT_ASCII = 8
 MAX_AUTHORS = 20
 """All parts of an article repeat title and names, in a head that must leave room for text."""
 
-_PARSER_ERRORS = (
-    # What feedparser raised on hostile feeds; it declares none of them.
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    AssertionError,
-    RecursionError,
-    OverflowError,
-)
 _VOLATILE = re.compile(
     rb"<(lastBuildDate|pubDate|generator|docs|ttl|updated)\b[^<>]*(?:/>|>[^<]*</\1\s*>)"
 )
@@ -153,7 +144,7 @@ def _parse(body: bytes, content_type: str) -> Any:  # noqa: ANN401 - feedparser 
         )
     except FormatError:
         raise
-    except _PARSER_ERRORS as e:
+    except LIBRARY_ERRORS as e:
         raise FormatError(f"feed: unreadable: {type(e).__name__}: {e!s:.100}") from e
 
 

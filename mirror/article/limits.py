@@ -6,6 +6,17 @@ from lxml import etree
 
 from mirror.errors import FormatError
 
+LIBRARY_ERRORS = (
+    ValueError,
+    LookupError,
+    AttributeError,
+    TypeError,
+    AssertionError,
+    RecursionError,
+    OverflowError,
+)
+"""What feedparser and trafilatura raised on hostile bytes; they declare none of them."""
+
 MAX_DEPTH = 120
 """nh3 is quadratic in nesting (40,000 `<div>`: 12.6 s), libxml2 drops what is deeper than 255,
 and `flow` needs up to four stack frames for each level; the deepest of 282 news pages has 51."""

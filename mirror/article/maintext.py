@@ -9,19 +9,9 @@ from lxml import html
 from trafilatura.external import jt_stoplist_init
 from trafilatura.settings import Document
 
+from mirror.article.limits import LIBRARY_ERRORS
 from mirror.article.shape import text_of
 from mirror.errors import FormatError
-
-_LIBRARY_ERRORS = (
-    # What its 40 modules may raise on hostile trees; it declares none of them.
-    ValueError,
-    LookupError,
-    AttributeError,
-    TypeError,
-    AssertionError,
-    RecursionError,
-    OverflowError,
-)
 
 
 def warm_up() -> None:
@@ -37,7 +27,7 @@ def main_lines(root: html.HtmlElement) -> list[str]:
     """
     try:
         document = trafilatura.bare_extraction(root, favor_precision=True, include_comments=False)
-    except _LIBRARY_ERRORS as e:
+    except LIBRARY_ERRORS as e:
         raise FormatError(f"page: unreadable: {type(e).__name__}: {e!s:.100}") from e
     if not isinstance(document, Document) or document.body is None:
         return []

@@ -1,10 +1,8 @@
 """Stores: the places that the operator writes the site to. The protocol and the write order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
-from mirror.errors import StoreError
 from mirror.formats.paths import in_write_order
 
 
@@ -51,14 +49,6 @@ class Store(Protocol):
         Raises:
             StoreError: there is not; called before anything is signed.
         """
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The store `name` has everything it was given, or failed with `error`."""
-
-    name: str
-    error: StoreError | None = None
 
 
 async def write(store: Store, changes: Mapping[str, bytes]) -> None:
