@@ -28,6 +28,7 @@ _IN_SITE = re.compile(
     r"(.*/|)(a/[a-z2-7]/[a-z2-7]/[a-z2-7]/[a-z2-7]{17}/[^/]*)", re.ASCII | re.DOTALL
 )
 _BESIDE = re.compile(r"(\.minisig|\.sig)?(\.gz|\.br)?$")  # for other tools, and for servers
+_IMMUTABLE = (".html", ".webp")
 
 
 async def check(
@@ -51,6 +52,7 @@ async def check(
     place, path, kind = await asyncio.to_thread(_locate, target, fetcher)
     found = memory.root if kind == "file" else await follow_roots(place, memory.root)
     survey = Survey(place, Trust(found, now(), memory.seen))
+    paths: list[str] = []
     if path:
         await look_up(survey, path, online=kind == "address")
     else:
@@ -58,8 +60,9 @@ async def check(
         if isinstance(place, Folder):
             if survey.held is None:
                 await loose_pages(survey, place)
-            await asyncio.to_thread(_judge_strangers, survey, place)
-    report = await asyncio.to_thread(_report, target, kind, survey)
+            paths = await asyncio.to_thread(lambda: list(place.paths()))
+            await asyncio.to_thread(_judge_strangers, survey, place, paths)
+    report = await asyncio.to_thread(_report, target, kind, survey, paths)
     if remember:
         await asyncio.to_thread(_learn, remember, memory, survey)
     said = not_shown(report, remembered=memory.seen is not None, root=str(root))
@@ -116,9 +119,8 @@ def _split(target: str) -> tuple[str, str]:
     return base + slash, name
 
 
-def _report(target: str, kind: Kind, survey: Survey) -> Report:
+def _report(target: str, kind: Kind, survey: Survey, paths: list[str]) -> Report:
     newest, listed, trust = survey.newest, survey.listed, survey.trust
-    folder = survey.place if kind == "folder" and isinstance(survey.place, Folder) else None
     return Report(
         target,
         kind,
@@ -133,15 +135,15 @@ def _report(target: str, kind: Kind, survey: Survey) -> Report:
         cosigned=newest.checked.cosigned if newest else 0,
         cosigners=len(trust.root.open.cosigners),
         quorum=trust.root.open.quorum,
-        unvouched=_unvouched(folder, survey.vouched) if folder else 0,
+        unvouched=_unvouched(paths, survey.vouched),
     )
 
 
-def _judge_strangers(survey: Survey, folder: Folder) -> None:
+def _judge_strangers(survey: Survey, folder: Folder, paths: list[str]) -> None:
     """Add what pretends to be the newsroom's and is not: pages, and copies of the root's keys."""
     refused = {each.subject for each in survey.articles} - survey.vouched
-    for path in folder.paths() if survey.held else ():
-        if _BESIDE.sub("", path) == path and short_of(path) and not is_head(path):
+    for path in paths if survey.held else ():
+        if path.endswith(_IMMUTABLE) and short_of(path) and not is_head(path):
             _judge_stranger(survey, path, refused)
     for name, expected in root_format.trust_files(survey.trust.root).items():
         held = folder.read_now(f"trust/{name}", root_format.MAX_BYTES)
@@ -176,9 +178,9 @@ def _is_newer(survey: Survey, path: str) -> bool:
     return accepted and mini.trusted.startswith(named)
 
 
-def _unvouched(folder: Folder, vouched: set[str]) -> int:
+def _unvouched(paths: list[str], vouched: set[str]) -> int:
     """Return how many files nothing vouches for, nor for the file that they belong to."""
-    return sum(_BESIDE.sub("", path) not in vouched for path in folder.paths())
+    return sum(_BESIDE.sub("", path) not in vouched for path in paths)
 
 
 def _learn(remember: Path, memory: Memory, survey: Survey) -> None:
