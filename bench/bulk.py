@@ -13,7 +13,7 @@ import feedparser
 from bench import corpus, meter
 from bench.newsroom import serving
 from bench.table import Row
-from mirror import build, cycle, init, signer
+from mirror import build, cycle, edition, init, signer
 from mirror.article.jobs import read_entry, read_feed
 from mirror.formats import ed25519
 from mirror.signer import Signer
@@ -89,8 +89,8 @@ def _timed() -> meter.Parts:
         parts.time(State, name, "sql")
     parts.time(DirStore, "_write", "files: create, rename, compare")
     parts.time(Signer, "append", "append: records, index, tree")
-    parts.time(Signer, "unsigned_files", "bundles and tiles")
-    parts.time(Signer, "signed_files", "proofs and pages")
+    parts.time(edition, "unsigned_files", "bundles and tiles")
+    parts.time(edition, "signed_files", "proofs and pages")
     parts.time(cycle, "_drafts", "decide")
     return parts
 

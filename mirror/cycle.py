@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 
+from mirror import edition
 from mirror.article.article import Article
 from mirror.article.identity import Identity
 from mirror.formats.paths import CHECKPOINT, INDEX_PROOF
@@ -73,7 +74,7 @@ async def run_cycle(
             progress(f"{sum(len(poll.found) for poll in some)} entries")
             await _take(desk, some, summary, now=now)
     shown = await desk.site.get(INDEX_PROOF) or b""
-    heads = await in_thread(desk.signer.refresh, now=now(), shown=shown)
+    heads = await in_thread(edition.refreshed_files, desk.signer, now=now(), shown=shown)
     await write(desk.site, heads)
     await _collect_garbage(desk, now=now())
     summary.log_size = desk.state.log().size
@@ -90,9 +91,9 @@ async def publish(desk: Desk, *, now: Callable[[], int]) -> None:
     log_state = desk.state.log()
     if log_state.published == log_state.size:
         return
-    await write(desk.site, await in_thread(desk.signer.unsigned_files))
+    await write(desk.site, await in_thread(edition.unsigned_files, desk.signer))
     await in_thread(desk.signer.sign_checkpoint, now=now())
-    await write(desk.site, await in_thread(desk.signer.signed_files))
+    await write(desk.site, await in_thread(edition.signed_files, desk.signer))
     await in_thread(desk.signer.mark_published, now=now())
 
 

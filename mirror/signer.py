@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mirror.article.article import Article
-from mirror.article.front import alias_page, front_page, mirrors_page
+from mirror.article.front import alias_page
 from mirror.article.identity import Identity
 from mirror.article.page import Masthead, render
 from mirror.errors import FormatError, SettingsError, StateError
@@ -20,7 +20,6 @@ from mirror.formats.encoding import encode_time
 from mirror.formats.index import MAX_BYTES, NEWEST, Index, Item, Ref, cut_title, levels
 from mirror.formats.note import Note
 from mirror.formats.paths import (
-    CHECKPOINT,
     article_folder,
     revision_path,
     short_id,
@@ -32,15 +31,11 @@ from mirror.site import (
     KEEP_INDEX_S,
     KEEP_PARTIAL_S,
     Catalogue,
-    log_files,
-    parsed,
-    proof_files,
     replaced_partials,
 )
 from mirror.state import ArticleState, LogState, State
 
 ROOT_WARNING_S = 30 * 24 * 3600  # the holders of a root are not reached in a day
-REFRESH_S = 3600  # how old the clock's word gets while nothing is new
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,60 +186,24 @@ class Signer:
         )
         state.swap(log, new)
 
-    # Publishing what was appended.
-
-    def unsigned_files(self) -> dict[str, bytes]:
-        """Return what a checkpoint of the appended leaves refers to, and no site has yet."""
-        log = self.state.log()
-        files = self.state.outbox()
-        files |= log_files(
-            self.state.read_tile, self.state.records, old=log.published, new=log.size
-        )
-        return files
+    # Signing what was appended.
 
     def sign_checkpoint(self, *, now: int) -> None:
         """Sign the log's present state once; it stays the same until the clock is refreshed.
 
-        Only after `unsigned_files` are in the site: a signature can not be taken back.
+        Only after what it refers to is in the site: a signature can not be taken back.
         """
         log = self.state.log()
         if not log.checkpoint:
-            self._cosign(log, time=max(now, log.time, log.cosigned))
+            self.cosign(log, time=max(now, log.time, log.cosigned))
 
-    def _cosign(self, log: LogState, *, time: int) -> None:
+    def cosign(self, log: LogState, *, time: int) -> None:
+        """Sign the log's state anew, at `time`."""
         checkpoint = Checkpoint(log.origin, log.size, log.root)
         self.state.note_signing(checkpoint)
         signed = self.keys.sign_checkpoint(checkpoint, time=time)
         with self.state.transaction():
             self.state.keep_checkpoint(signed, cosigned=time)
-
-    def signed_files(self) -> dict[str, bytes]:
-        """Return the proofs, pages for people and heads that belong to the checkpoint."""
-        log = self.state.log()
-        records = self.state.records(log.published, log.size)
-        files = proof_files(
-            *(self.state.read_tile, records),
-            first=log.published,
-            size=log.size,
-            checkpoint=log.checkpoint,
-        )
-        return files | self._pages(log, records) | {CHECKPOINT: log.checkpoint}
-
-    def _pages(self, log: LogState, records: Sequence[bytes]) -> dict[str, bytes]:
-        outbox = self.state.outbox()
-        index = Index.parse(outbox[log.index_ref])
-        front = front_page(index, masthead=self.masthead)
-        until = f" size={log.size} expires={encode_time(log.time + self.root.max_age_s)}"
-        files = {"index.html": front, "mirrors.html": mirrors_page(index, masthead=self.masthead)}
-        files |= self.keys.sign_file(
-            "index.html", front, leaf=log.index_leaf, time=log.time, more=until
-        )
-        for record in map(parsed, records):
-            if isinstance(record, Doc) and record.t == "doc":
-                short = short_id(record.id)
-                newest = outbox[revision_path(short, record.rev)]
-                files[f"{article_folder(short)}/index.html"] = newest
-        return files
 
     def alias_pages(self, held: ArticleState, identity: Identity) -> dict[str, bytes]:
         """Return the page that leads from another address of an article to it, if it has one.
@@ -259,32 +218,11 @@ class Signer:
         }
 
     def mark_published(self, *, now: int) -> None:
-        """Note that `unsigned_files` and `signed_files` are in the site."""
+        """Note that all files of the log's state are in the site."""
         with self.state.transaction():
             self.state.mark_published(self.state.log().size, now=now)
 
-    def refresh(self, *, now: int, shown: bytes | None = None) -> dict[str, bytes]:
-        """Return the heads with the clock's newer word, or nothing while it is fresh enough.
-
-        The clock says, when nothing is new, that nothing is: a mirror that shows an
-        older word is late or withholds. `shown` is the site's last head, the index's proof:
-        where it has an older word than was signed, a crash came between, and it is said again.
-        """
-        log = self.state.log()
-        if not log.size:
-            return {}
-        if now - log.cosigned >= REFRESH_S:
-            self._cosign(log, time=now)
-            log = self.state.log()
-        elif shown is None or shown.endswith(log.checkpoint):
-            return {}
-        proof = proof_files(
-            *(self.state.read_tile, self.state.records(log.index_leaf, log.size)),
-            first=log.index_leaf,
-            size=log.size,
-            checkpoint=log.checkpoint,
-        )
-        return {CHECKPOINT: log.checkpoint, **proof}
+    # Whether to sign at all.
 
     def check_root(self, *, now: int) -> list[str]:
         """Return warnings if the root ends soon.

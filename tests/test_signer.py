@@ -31,13 +31,14 @@ from fakes import (
 
 from mirror.article.identity import Identity
 from mirror.cycle import publish, run_cycle
+from mirror.edition import REFRESH_S, refreshed_files, signed_files, unsigned_files
 from mirror.errors import SettingsError, StateError, StoreError
 from mirror.formats import tlog
 from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.index import Index
 from mirror.formats.note import Note, timestamp
 from mirror.formats.paths import CHECKPOINT, INDEX_PROOF, article_folder, short_id
-from mirror.signer import REFRESH_S, Draft, Signer
+from mirror.signer import Draft, Signer
 from mirror.site import KEEP_INDEX_S, KEEP_PARTIAL_S
 
 DAY = 24 * 3600
@@ -115,7 +116,7 @@ async def test_time_never_falls_although_the_clock_does(signer: Signer, store: M
 
 async def test_the_clocks_word_never_falls_either(signer: Signer, store: MemoryStore):
     await round_(signer, store, 1)
-    store.kept |= signer.refresh(now=NOW + DAY)
+    store.kept |= refreshed_files(signer, now=NOW + DAY)
     await round_(signer, store, 2, now=NOW + 60)
 
     assert time_of(store.kept[CHECKPOINT]) == NOW + DAY
@@ -251,10 +252,10 @@ async def test_the_clock_says_hourly_that_nothing_is_new(signer: Signer, store: 
     await round_(signer, store, 1)
     before = dict(store.kept)
 
-    assert signer.refresh(now=NOW + REFRESH_S - 1, shown=before[INDEX_PROOF]) == {}
-    assert signer.refresh(now=NOW - DAY, shown=before[INDEX_PROOF]) == {}
+    assert refreshed_files(signer, now=NOW + REFRESH_S - 1, shown=before[INDEX_PROOF]) == {}
+    assert refreshed_files(signer, now=NOW - DAY, shown=before[INDEX_PROOF]) == {}
 
-    heads = signer.refresh(now=NOW + REFRESH_S, shown=before[INDEX_PROOF])
+    heads = refreshed_files(signer, now=NOW + REFRESH_S, shown=before[INDEX_PROOF])
 
     assert set(heads) == {CHECKPOINT, INDEX_PROOF}
     assert time_of(heads[CHECKPOINT]) == NOW + REFRESH_S
@@ -266,7 +267,7 @@ async def test_the_clock_says_hourly_that_nothing_is_new(signer: Signer, store: 
 async def test_an_empty_log_has_no_heads(signer: Signer, store: MemoryStore):
     await run_cycle(quiet_desk(signer, store), now=Clock())
 
-    assert signer.refresh(now=NOW + DAY) == {}
+    assert refreshed_files(signer, now=NOW + DAY) == {}
     assert store.kept == {}
 
 
@@ -440,15 +441,15 @@ async def test_a_crash_between_any_two_steps_is_followed_by_the_same_checkpoint(
 ):
     """What was signed once for a size is the only tree that is ever signed for it."""
     signer.append([draft(signer, 1)], now=NOW)
-    files = signer.unsigned_files()
+    files = unsigned_files(signer)
     signer.sign_checkpoint(now=NOW)
     first = signer.state.log().checkpoint
-    again = signer.unsigned_files()
+    again = unsigned_files(signer)
     signer.sign_checkpoint(now=NOW + 99)
 
     assert again == files
     assert signer.state.log().checkpoint == first
-    assert signer.signed_files() == signer.signed_files()
+    assert signed_files(signer) == signed_files(signer)
 
     await publish(quiet_desk(signer, store), now=lambda: NOW + 200)
 
@@ -566,7 +567,7 @@ def test_an_old_database_is_refused_where_only_proofs_carry_the_newest_checkpoin
     signer = open_signer(tmp_path)
     signer.append([draft(signer, 1)], now=NOW)
     signer.sign_checkpoint(now=NOW)
-    shown = signer.signed_files()[CHECKPOINT]
+    shown = signed_files(signer)[CHECKPOINT]
     signer.mark_published(now=NOW)
     signer.state.close()
     old = (tmp_path / "state.db").read_bytes()

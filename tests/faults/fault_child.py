@@ -25,6 +25,7 @@ from mirror import build, signer
 from mirror.article.jobs import warm_up
 from mirror.box import Refused
 from mirror.cycle import run_cycle
+from mirror.edition import unsigned_files
 from mirror.errors import FormatError, MirrorError
 from mirror.formats.checkpoint import Checkpoint
 from mirror.keys import Keys
@@ -149,7 +150,7 @@ def _record_signed(folder: Path) -> None:
 
     def sign_appended(self: Signer, *, now: int) -> None:
         site = folder / "site"
-        files = {} if self.state.log().checkpoint else self.unsigned_files()
+        files = {} if self.state.log().checkpoint else unsigned_files(self)
         lacks = [
             path
             for path, data in files.items()
