@@ -23,12 +23,12 @@ from mirror.check import check
 from mirror.check.report import Report
 from mirror.check.tell import told
 from mirror.cycle import Summary, run_cycle
+from mirror.database import InUseError
 from mirror.errors import FormatError, MirrorError, SettingsError, StateError
 from mirror.fetch import Fetcher
 from mirror.formats.paths import article_folder, short_id
 from mirror.formats.url import article_id, canonical_url
 from mirror.guard import host_and_port
-from mirror.state import InUseError
 
 DONE, FAILED, USAGE, FORK, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 130
 JOINERS = "\u200c\u200d"  # Persian and Hindi words are wrong without them

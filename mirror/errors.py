@@ -7,7 +7,7 @@
     ├── FetchError       nobody: the next cycle tries again
     ├── StoreError       nobody: the other stores go on; tried again
     ├── StateError       the operator: the daemon stops rather than sign a fork    exit 3
-    │   └── InUseError   (state) another process has the database; nothing is wrong   exit 1
+    │   └── InUseError   (database) another process has the database; nothing is wrong   exit 1
     ├── FormatError      the sender of the bytes (also a ValueError)
     └── VerifyError      the reader: do not believe this                           exit 1
 

@@ -8,10 +8,11 @@ import pytest
 from fakes import NOW
 
 from mirror import build
+from mirror.database import InUseError
 from mirror.errors import SettingsError, StateError
 from mirror.formats import root
 from mirror.init import Wishes, make
-from mirror.state import InUseError, State
+from mirror.state import State
 from mirror.stores.dir import DirStore
 
 ORIGIN = "test.example/news"

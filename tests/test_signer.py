@@ -534,7 +534,7 @@ async def test_a_new_database_does_not_take_over_a_published_site(
 async def test_a_database_whose_disk_is_full_appends_nothing(signer: Signer, store: MemoryStore):
     await round_(signer, store, 1)
     shown = dict(store.kept)
-    db = signer.state._db
+    db = signer.state.db._db
     pages = db.execute("PRAGMA page_count").fetchone()[0]
     db.execute(f"PRAGMA max_page_count={pages}")
     with pytest.raises(StoreError, match="not written"):

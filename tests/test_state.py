@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from fakes import NOW, ORIGIN, fill
 
-from mirror import state as state_module
+from mirror import database
+from mirror.database import InUseError
 from mirror.errors import StateError, StoreError
 from mirror.formats.index import Item, VoidItem
-from mirror.state import ArticleState, FeedState, InUseError, LogState, State
+from mirror.state import ArticleState, FeedState, LogState, State
 
 ARTICLE = ArticleState(
     *(0, b"i" * 32, "a" * 20, NOW, 1, 0, NOW, 4000, bytes(32), "Title", "en", "ltr", None),
@@ -71,7 +72,7 @@ def test_what_is_written_is_there_after_reopening(file: Path):
 
 def test_the_database_syncs_before_it_says_it_is_done(state: State):
     """FULL, or the compare-and-swap is not on the disk when the checkpoint is signed."""
-    assert state._db.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert state.db._db.execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 # One writer.
@@ -84,7 +85,8 @@ def test_a_second_opener_is_told_that_it_is_in_use(state: State, file: Path):
 
 def test_a_second_process_is_told_that_it_is_in_use(state: State, file: Path):
     program = (
-        "import sys; from pathlib import Path; from mirror.state import State, InUseError\n"
+        "import sys; from pathlib import Path; from mirror.state import State\n"
+        "from mirror.database import InUseError\n"
         "try: State.open(Path(sys.argv[1]), origin=sys.argv[2])\n"
         "except InUseError: sys.exit(7)"
     )
@@ -172,8 +174,8 @@ def test_what_fails_inside_a_transaction_leaves_nothing(state: State, error: Bas
 
 
 def test_a_full_disk_is_a_store_error_and_leaves_nothing(state: State):
-    pages = state._db.execute("PRAGMA page_count").fetchone()[0]
-    state._db.execute(f"PRAGMA max_page_count={pages + 1}")
+    pages = state.db._db.execute("PRAGMA page_count").fetchone()[0]
+    state.db._db.execute(f"PRAGMA max_page_count={pages + 1}")
     with pytest.raises(StoreError, match=r"state.db: not written: .*full"), state.transaction():
         state.put_article(ARTICLE)
         state.put_outbox({"index.html": bytes(1_000_000)})
@@ -204,7 +206,7 @@ def test_a_database_whose_making_was_cut_off_can_be_made_again(file: Path, at: i
 
     cut = Cut()
     with suppress(Interrupted):
-        state_module._prepare(cut, ORIGIN)  # type: ignore[arg-type]
+        database._prepared(cut, ORIGIN, make=True)  # type: ignore[arg-type]
     cut.db.close()
     state = reopened(file)
     found = state.log().origin
@@ -227,7 +229,7 @@ def test_a_newer_programs_database_is_refused(file: Path):
     db = sqlite3.connect(file)
     db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(StateError, match="schema 99, this program knows 1"):
+    with pytest.raises(StateError, match="schema 99, this program knows 2"):
         reopened(file)
 
 

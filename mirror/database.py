@@ -1,0 +1,203 @@
+"""The operator's database as a file: its tables, its lock, its transactions and its errors.
+
+One SQLite file. Whoever writes the log has it locked; others open it `beside` him, to look or to
+leave a word. What the tables mean is said where they are used: `state`, `dag`, `hold`.
+"""
+
+import fcntl
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any, Self
+
+from mirror.errors import StateError, StoreError
+
+WAIT_S = 10.0  # for another process's transaction, which takes milliseconds, or a slow disk's
+
+_FIRST = """
+CREATE TABLE log(origin TEXT, size INT, root BLOB, time INT, published INT, checkpoint BLOB,
+  cosigned INT, index_leaf INT, index_rev INT, index_first INT, index_ref TEXT);
+CREATE TABLE leaf(leaf INTEGER PRIMARY KEY, record BLOB NOT NULL);
+CREATE TABLE tile(level INT, n INT, hashes BLOB, PRIMARY KEY(level, n)) WITHOUT ROWID;
+CREATE TABLE article(n INTEGER PRIMARY KEY, id BLOB, short TEXT UNIQUE, first INT, rev INT,
+  leaf INT, time INT, length INT, sha256 BLOB, title TEXT, lang TEXT, dir TEXT, void TEXT,
+  digest BLOB, source TEXT);
+CREATE TABLE alias(key TEXT PRIMARY KEY, n INT NOT NULL) WITHOUT ROWID;
+CREATE TABLE node(level INT, k INT, length INT, sha256 BLOB, PRIMARY KEY(level, k)) WITHOUT ROWID;
+CREATE TABLE outbox(path TEXT PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE garbage(path TEXT PRIMARY KEY, keep_s INT NOT NULL, due INT) WITHOUT ROWID;
+CREATE TABLE feed(url TEXT PRIMARY KEY, etag TEXT, last_modified TEXT, fingerprint BLOB)
+  WITHOUT ROWID;
+CREATE TABLE seen(key TEXT PRIMARY KEY, digest BLOB NOT NULL) WITHOUT ROWID;
+INSERT INTO log VALUES('', 0, x'', 0, 0, x'', 0, 0, 0, 0, '');
+"""
+_SECOND = """
+CREATE TABLE poll(url TEXT PRIMARY KEY, due INT, asked INT, answered INT, problem TEXT)
+  WITHOUT ROWID;
+CREATE TABLE status(name TEXT PRIMARY KEY, at INT NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+"""
+_STEPS = (_FIRST, _SECOND)
+"""What leads from one edition's tables to the next's; the file says how many were taken."""
+
+
+class InUseError(StateError):
+    """Another process has the database open; nothing is wrong with it."""
+
+
+class Database:
+    """An open SQLite file with the tables of this edition."""
+
+    def __init__(self, path: Path, db: sqlite3.Connection, lock: IO[bytes] | None) -> None:
+        self.path = path
+        self._db = db
+        self._lock = lock
+
+    @classmethod
+    def open(cls, path: Path, *, origin: str) -> Self:
+        """Open or make the database of the log `origin`, which nobody else may have open so.
+
+        Raises:
+            StateError: another process has it open, or it is another log's.
+            StoreError: the disk is full or failing.
+        """
+        lock = _locked(path)
+        try:
+            return cls(path, _opened(path, origin, make=True), lock)
+        except (StateError, StoreError):
+            lock.close()
+            raise
+
+    @classmethod
+    def beside(cls, path: Path, *, origin: str) -> Self:
+        """Open the database to look, or to leave a word, also while a daemon runs on it.
+
+        Not for the log: only who has the lock may append.
+
+        Raises:
+            StateError: there is none, it is another log's or another edition's.
+            StoreError: the disk is failing.
+        """
+        if not path.is_file():
+            raise StateError(f"{path}: no database yet: `mirror once` or `mirror run` makes it")
+        return cls(path, _opened(path, origin, make=False), None)
+
+    def close(self) -> None:
+        """Close the file and let another process have it."""
+        self._db.close()
+        if self._lock:
+            self._lock.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make all writes inside durable together, or none of them.
+
+        Raises:
+            StoreError: the disk is full or failing; nothing was kept.
+            StateError: the database is damaged; nothing was kept.
+        """
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
+            self._db.execute("COMMIT")
+        except sqlite3.OperationalError as e:
+            raise StoreError(f"{self.path}: not written: {e}") from e
+        except sqlite3.DatabaseError as e:
+            raise self._damaged(e) from e
+        finally:
+            if self._db.in_transaction:  # a full disk has rolled back already
+                self._db.execute("ROLLBACK")
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> int:
+        """Write inside a transaction; return how many rows changed."""
+        return self._db.execute(statement, values).rowcount
+
+    def execute_many(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Write one row after another, inside a transaction."""
+        self._db.executemany(statement, rows)
+
+    def rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+        """Return all rows of a query's answer.
+
+        Raises:
+            StateError: the database is damaged.
+        """
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.DatabaseError as e:
+            raise self._damaged(e) from e
+
+    def row(self, query: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401
+        """Return the first row of a query's answer, or None."""
+        return next(iter(self.rows(query, values)), None)
+
+    def _damaged(self, e: sqlite3.DatabaseError) -> StateError:
+        return StateError(f"{self.path}: damaged, restore the newest copy: {e}")
+
+
+def _locked(path: Path) -> IO[bytes]:
+    try:
+        lock = path.with_name(path.name + ".lock").open("ab")
+    except (OSError, ValueError) as e:
+        raise StateError(f"{path}: no database can be there: {e}") from e
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as e:
+        lock.close()
+        raise InUseError(f"{path}: in use: another daemon or `mirror once` runs on it") from e
+    return lock
+
+
+def in_use(path: Path) -> bool:
+    """Return whether a daemon, or `mirror once`, has the database open now."""
+    try:
+        _locked(path).close()
+    except InUseError:
+        return True
+    return False
+
+
+def _opened(path: Path, origin: str, *, make: bool) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(path, WAIT_S, isolation_level=None, check_same_thread=False)
+        try:
+            return _prepared(db, origin, make=make)
+        except (StateError, sqlite3.DatabaseError):
+            db.close()
+            raise
+    except sqlite3.DatabaseError as e:
+        if e.sqlite_errorname.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY")):
+            raise StoreError(f"{path}: not opened: {e}") from e
+        raise StateError(f"{path}: not a usable database: {e}") from e
+    except StateError as e:
+        raise StateError(f"{path}: {e}") from e
+
+
+def _prepared(db: sqlite3.Connection, origin: str, *, make: bool) -> sqlite3.Connection:
+    # One article touches some twenty pages, each written whole: small ones halve what is written.
+    db.execute("PRAGMA page_size=2048")
+    # FULL: the compare-and-swap must survive a power cut before a checkpoint is signed.
+    db.execute("PRAGMA journal_mode=WAL")
+    db.execute("PRAGMA synchronous=FULL")
+    # Debian's SQLite overwrites what is deleted; here that is an outbox of public documents.
+    db.execute("PRAGMA secure_delete=FAST")
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version > len(_STEPS) or (version < len(_STEPS) and not make):
+        known = f"schema {version}, this program knows {len(_STEPS)}"
+        raise StateError(f"{known}: update it" if version else "empty: no daemon has run on it")
+    if version < len(_STEPS):
+        _upgrade(db, version, origin)
+    held = db.execute("SELECT origin FROM log").fetchone()[0]
+    if held != origin:
+        raise StateError(f"it is the log {held}, the settings say {origin}")
+    return db
+
+
+def _upgrade(db: sqlite3.Connection, version: int, origin: str) -> None:
+    db.execute("BEGIN IMMEDIATE")  # all or nothing: half a database would never open again
+    for statement in "".join(_STEPS[version:]).split(";"):
+        db.execute(statement)
+    if not version:
+        db.execute("UPDATE log SET origin=?", (origin,))
+    db.execute(f"PRAGMA user_version={len(_STEPS)}")
+    db.execute("COMMIT")
