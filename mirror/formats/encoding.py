@@ -7,10 +7,10 @@ number of more than 16 digits.
 
 import base64
 import binascii
-import calendar
 import json
 import re
 import time
+from datetime import datetime
 from typing import Any, NoReturn
 
 from mirror.errors import FormatError
@@ -83,10 +83,10 @@ def decode_time(text: str) -> int:
     if not _TIME.fullmatch(text):
         raise FormatError("time: not of the form YYYY-MM-DDTHH:MM:SSZ")
     try:
-        seconds = calendar.timegm(time.strptime(text, _TIME_FORM))
+        seconds = int(datetime.fromisoformat(text).timestamp())
     except ValueError as e:
         raise FormatError(f"time: no such moment: {text}") from e
-    if seconds < 0 or encode_time(seconds) != text:  # strptime takes a 61st second
+    if seconds < 0 or encode_time(seconds) != text:  # some take 24:00:00
         raise FormatError(f"time: no such moment: {text}")
     return seconds
 
