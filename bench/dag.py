@@ -1,20 +1,29 @@
 """The site on IPFS: hashing large files, and what one article changes among 100,000.
 
 The tree is that of a site as it is published: articles in folders of 32, all tiles and bundles,
-the catalogue's nodes. Its state is a dict, so the figures are without a database's.
+the catalogue's nodes. First its state is a dict, then the database: what a round reads and writes
+there, with files of the size that they have. `index/` and `tile/` are flat, so a round's folders
+weigh fifty times what an article's own do: in the CAR, not in the database.
 """
 
 import hashlib
 import io
 import statistics
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+from bench.meter import written_bytes
 from bench.table import Row, show
+from mirror.dag import Dag
+from mirror.dag.tree import Tree
+from mirror.database import Database
 from mirror.formats import car, paths, tlog
 from mirror.formats.cid import RAW, Cid
+from mirror.formats.folders import Node, update
 from mirror.formats.index import FAN_OUT, levels
-from mirror.formats.unixfs import CHUNK, Link, Node, chunked, file_blocks, update
+from mirror.formats.unixfs import CHUNK, Link, chunked, file_blocks
 
 LARGE = 256 * CHUNK
 ARTICLES = 100_000
@@ -24,8 +33,8 @@ HEADS = ("checkpoint", "index.tlog-proof", "index.html", "index.html.minisig", "
 
 
 def run() -> list[Row]:
-    """Measure large files, then one article in a site of 100,000."""
-    return _large() + _delta()
+    """Measure large files, then one article in a site of 100,000, without and with a database."""
+    return _large() + _delta() + _kept()
 
 
 def _large() -> list[Row]:
@@ -64,6 +73,68 @@ def _delta() -> list[Row]:
         *_one(state, "  the tiles alone", tiles),
         *_one(state, "  the index alone", index),
     ]
+
+
+def _kept() -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "state.db")
+        db = Database.open(file, origin="bench")
+        dag = Dag(db, Path(folder, "site"))
+        dag.rebuild()
+        site = (
+            _articles(range(ARTICLES)) | _log(2 * ARTICLES) | _index(_nodes(ARTICLES)) | _heads(0)
+        )
+        start = time.process_time()
+        for some in _some(sorted(site.items())):
+            with db.transaction():
+                Tree(db).change(dict(some))
+        spent_s = time.process_time() - start
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        rows = [
+            Row("the tree in the database, from nothing", f"{spent_s:.0f} s"),
+            Row("  an article there", f"{file.stat().st_size / ARTICLES:.0f} B", "≤ 1500 B"),
+        ]
+        rows += _rounds(dag, db)
+        db.close()
+    return rows
+
+
+def _some(items: list[tuple[str, Link]]) -> Iterator[list[tuple[str, Link]]]:
+    return (items[start : start + 5000] for start in range(0, len(items), 5000))
+
+
+def _rounds(dag: Dag, db: Database) -> list[Row]:
+    """Publish one article after another; what is measured ends with the bytes of the CAR."""
+    spent, written, sizes = [], [], []
+    for number in range(TIMES):
+        files = _round(number)
+        for path, data in files.items():
+            file = dag.site / path
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        generation, before, start = dag.generation(), written_bytes(), time.process_time()
+        with db.transaction():
+            dag.apply(files)
+        between = written_bytes()
+        blocks = dag.blocks_since(generation)
+        sizes.append(sum(map(len, car.write(_ROOT, blocks))))
+        spent.append((time.process_time() - start) * 1000)
+        written.append(between - before)
+    mean = statistics.mean(written) / 1000
+    what = f"{statistics.median(spent):.1f} ms, CAR {statistics.median(sizes) / 1000:.0f} kB"
+    return [
+        Row("  a round of one article: apply and delta CAR", what, "≤ 20 ms"),
+        Row("    written by SQLite, with its checkpoints, mean", f"{mean:.0f} kB", "≤ 60 kB"),
+    ]
+
+
+def _round(number: int) -> dict[str, bytes]:
+    size = 2 * (ARTICLES + number)
+    tiles = dict(_log(size + 2).items() - _log(size).items())
+    first = -(levels(ARTICLES) + 1) * (number + 1)
+    index = _index(range(first, first + levels(ARTICLES) + 1))
+    paths_ = _articles([ARTICLES + number]) | tiles | index | _heads(number)
+    return {path: f"{path} {number}".encode() * 40 for path in paths_}
 
 
 def _one(

@@ -6,13 +6,15 @@ leave a word. What the tables mean is said where they are used: `state`, `dag`, 
 
 import fcntl
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Self
 
-from mirror.errors import StateError, StoreError
+from mirror.errors import SettingsError, StateError, StoreError
 
+TRIES, TRY_S = 3, 0.05  # `in_use` looks at the lock by taking it for an instant
 WAIT_S = 10.0  # for another process's transaction, which takes milliseconds, or a slow disk's
 
 _FIRST = """
@@ -36,6 +38,26 @@ _SECOND = """
 CREATE TABLE poll(url TEXT PRIMARY KEY, due INT, asked INT, answered INT, problem TEXT)
   WITHOUT ROWID;
 CREATE TABLE status(name TEXT PRIMARY KEY, at INT NOT NULL, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE waiting(n INTEGER PRIMARY KEY, short TEXT UNIQUE NOT NULL, since INT NOT NULL,
+  held INT NOT NULL, approved INT NOT NULL, going INT NOT NULL, problem TEXT NOT NULL,
+  source TEXT NOT NULL, digest BLOB NOT NULL, title TEXT NOT NULL, url TEXT NOT NULL,
+  size INT NOT NULL);
+CREATE TABLE waiting_value(n INTEGER PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE waiting_name(key TEXT PRIMARY KEY, n INT NOT NULL) WITHOUT ROWID;
+CREATE INDEX waiting_name_n ON waiting_name(n);
+CREATE TABLE rejected(key TEXT, digest BLOB, source TEXT NOT NULL, at INT NOT NULL,
+  PRIMARY KEY(key, digest)) WITHOUT ROWID;
+CREATE TABLE switch(name TEXT PRIMARY KEY, since INT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE dag(place TEXT, first TEXT, piece BLOB NOT NULL, flat INT, PRIMARY KEY(place, first))
+  WITHOUT ROWID;
+CREATE TABLE dag_key(key INT, place TEXT, PRIMARY KEY(key, place)) WITHOUT ROWID;
+CREATE TABLE dag_large(path TEXT, n INT, key INT NOT NULL, block BLOB, PRIMARY KEY(path, n))
+  WITHOUT ROWID;
+CREATE INDEX dag_large_key ON dag_large(key);
+CREATE TABLE dag_round(generation INTEGER PRIMARY KEY, changed BLOB);
+CREATE TABLE ipfs(name TEXT PRIMARY KEY, peer TEXT NOT NULL, root BLOB, generation INT NOT NULL,
+  at INT NOT NULL, aim BLOB, sent INT NOT NULL, target INT NOT NULL, after TEXT,
+  collected INT NOT NULL) WITHOUT ROWID;
 """
 _STEPS = (_FIRST, _SECOND)
 """What leads from one edition's tables to the next's; the file says how many were taken."""
@@ -75,11 +97,12 @@ class Database:
         Not for the log: only who has the lock may append.
 
         Raises:
-            StateError: there is none, it is another log's or another edition's.
+            SettingsError: there is none.
+            StateError: it is another log's or another edition's.
             StoreError: the disk is failing.
         """
         if not path.is_file():
-            raise StateError(f"{path}: no database yet: `mirror once` or `mirror run` makes it")
+            raise SettingsError(f"{path}: no database yet: `mirror once` or `mirror run` makes it")
         return cls(path, _opened(path, origin, make=False), None)
 
     def close(self) -> None:
@@ -141,7 +164,14 @@ def _locked(path: Path) -> IO[bytes]:
     except (OSError, ValueError) as e:
         raise StateError(f"{path}: no database can be there: {e}") from e
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in reversed(range(TRIES)):
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not left:
+                    raise
+                time.sleep(TRY_S)
     except BlockingIOError as e:
         lock.close()
         raise InUseError(f"{path}: in use: another daemon or `mirror once` runs on it") from e
@@ -151,9 +181,12 @@ def _locked(path: Path) -> IO[bytes]:
 def in_use(path: Path) -> bool:
     """Return whether a daemon, or `mirror once`, has the database open now."""
     try:
-        _locked(path).close()
-    except InUseError:
+        with path.with_name(path.name + ".lock").open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
+    except OSError:  # never opened, or not ours to look at
+        return False
     return False
 
 

@@ -14,19 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirror.errors import FormatError
-from mirror.formats import car, unixfs
+from mirror.formats import car, folders, places, unixfs
 from mirror.formats.cid import DAG_PB, RAW, Cid, encode_varint
-from mirror.formats.unixfs import (
-    CHUNK,
-    Folder,
-    Link,
-    Node,
-    Update,
-    chunked,
-    file_blocks,
-    file_link,
-    update,
-)
+from mirror.formats.folders import Node, Update, update
+from mirror.formats.places import find, leads_to, leads_to_some
+from mirror.formats.unixfs import CHUNK, Folder, Link, chunked, file_blocks, file_link
 
 HELLO = file_link(b"hello world")
 X = file_link(b"x")
@@ -106,7 +98,7 @@ def reference_tree(tree: Tree) -> Entry:
         is_link = isinstance(each, Link)
         entries[name] = (bytes(each.cid), each.tsize) if is_link else reference_tree(each)
     block, tsize = pb_node(entries, b"\x08\x01")
-    if len(block) > unixfs.SHARD_ABOVE:
+    if len(block) > folders.SHARD_ABOVE:
         return reference_shard(entries, 0)
     return b"\x01\x70" + multihash(block), tsize
 
@@ -114,7 +106,7 @@ def reference_tree(tree: Tree) -> Entry:
 def reference_shard(entries: dict[str, Entry], depth: int) -> Entry:
     slots: dict[int, dict[str, Entry]] = {}
     for name, entry in entries.items():
-        slots.setdefault(unixfs.murmur3(name.encode())[depth], {})[name] = entry
+        slots.setdefault(folders.murmur3(name.encode())[depth], {})[name] = entry
     links = {}
     for slot, some in slots.items():
         if len(some) == 1:
@@ -184,9 +176,9 @@ class Kept:
 def small(*, above: int, spread: int = 256) -> Iterator[None]:
     """Shard folders of over `above` bytes, by hashes whose bytes are below `spread`."""
     with pytest.MonkeyPatch.context() as patch:
-        real = unixfs.murmur3
-        patch.setattr(unixfs, "SHARD_ABOVE", above)
-        patch.setattr(unixfs, "murmur3", lambda name: bytes(b % spread for b in real(name)))
+        real = folders.murmur3
+        patch.setattr(folders, "SHARD_ABOVE", above)
+        patch.setattr(folders, "murmur3", lambda name: bytes(b % spread for b in real(name)))
         yield
 
 
@@ -557,3 +549,46 @@ def test_a_tree_with_a_damaged_block_is_an_error():
 
     with pytest.raises(FormatError, match="not that of a folder"):
         update({"": damaged}.get, {"a": X})
+
+
+def test_what_a_block_leads_to_is_said_by_path_and_place():
+    tree = Kept()
+    tree.update({f"tile/{number}": X for number in range(3)} | {"index.html": HELLO})
+    root = tree.nodes[""].block
+
+    assert dict(leads_to("", root)).keys() == {"tile", "index.html"}
+    assert list(leads_to_some("", root, ["index.html", "tile/0", "a"])) == [("index.html", HELLO)]
+    assert dict(leads_to("tile", tree.nodes["tile"].block)) == {f"tile/{n}": X for n in range(3)}
+
+
+def test_shards_lead_to_each_other_and_to_all_files():
+    tree = Kept()
+    files = {f"tile/{number:03}": X for number in range(40)} | {f"tile/{'n' * 200}": HELLO}
+    with small(above=ALL, spread=8):
+        tree.update(files)
+        nodes = tree.nodes.items()
+        found = {place: dict(leads_to(place, node.block)) for place, node in nodes}
+        some = {}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(places, "murmur3", folders.murmur3)
+            for place, node in nodes:
+                some |= dict(leads_to_some(place, node.block, files))
+        assert some == files
+
+    links = {target: link for each in found.values() for target, link in each.items()}
+    assert links.keys() == tree.nodes.keys() - {""} | files.keys()
+    assert all(links[place].cid == node.cid for place, node in nodes if place)
+    for place, below in found.items():
+        some = [find(place, tree.nodes[place].block, link.cid) for link in below.values()]
+        assert all(
+            links[target or ""].cid in {each.cid for each in below.values()} for target in some
+        )
+
+
+def test_what_has_a_cid_is_found_in_a_block():
+    tree = Kept()
+    tree.update({"tile/0": X, "tile/1": HELLO})
+    block = tree.nodes["tile"].block
+
+    assert find("tile", block, HELLO.cid) == "tile/1"
+    assert find("tile", block, tree.nodes[""].cid) is None

@@ -242,12 +242,12 @@ async def test_the_fake_fails_in_two_forms():
 
 
 @pytest.mark.parametrize("path", [PAGE, "index.html", "index/00.json", "feed.xml"])
-async def test_compressed_forms_stand_beside_text(folder: Path, path: str):
+async def test_the_forms_that_readers_take_stand_beside_text(folder: Path, path: str):
     data = b"<p>words and words</p>" * 50
     await put(DirStore(folder), path, data)
 
     assert gzip.decompress((folder / f"{path}.gz").read_bytes()) == data
-    assert brotli.decompress((folder / f"{path}.br").read_bytes()) == data
+    assert (folder / f"{path}.br").exists() == path.endswith(".html")
 
 
 async def test_a_page_near_the_curtain_is_no_larger_than_its_check_found(folder: Path):

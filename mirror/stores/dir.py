@@ -27,8 +27,10 @@ GZIP_LEVEL = 6  # 9 takes an eighth longer for 0.05 %
 GZIP_TIGHT = 10_000  # bytes: pages are checked to pass a 12,000 B curtain as gzip -9 makes them
 MAX_TWINS = 512  # two rounds' articles, some 5 MB: more than lie between a page and its copy
 _STAGING = ".staging"  # same file system as the site; no path of a site begins with a dot
-_TEXT = (".html", ".json", ".xml")
 _COMPRESSED = (".gz", ".br")
+# What programs ask for has only the form that all of them take: a tenth larger for the few that
+# take the other, and a third less to write.
+_FORMS = {".html": _COMPRESSED, ".json": (".gz",), ".xml": (".gz",)}
 
 
 class DirStore:
@@ -77,6 +79,10 @@ class DirStore:
         try:
             for suffix in ("", *_COMPRESSED):
                 (self.folder / (path + suffix)).unlink(missing_ok=True)
+            # What was removed is noted next: a power cut must not bring it back for ever.
+            sync_folder((self.folder / path).parent)
+        except FileNotFoundError:  # not even its folder
+            return
         except OSError as e:
             raise self._failed(path, e) from e
 
@@ -103,9 +109,8 @@ class DirStore:
         self._remember(changed)
 
     def _remember(self, written: dict[str, bytes]) -> None:
-        self._twins |= {
-            data: path for path, data in written.items() if _forms(path) and not is_head(path)
-        }
+        pages = ((path, data) for path, data in written.items() if path.endswith(".html"))
+        self._twins |= {data: path for path, data in pages if not is_head(path)}
         while len(self._twins) > MAX_TWINS:
             del self._twins[next(iter(self._twins))]
 
@@ -130,7 +135,7 @@ class DirStore:
         names = [path + suffix for suffix in (*_forms(path), "")]
         staged = [(f"{staging}/{number}", name) for number, name in enumerate(names, first)]
         twin = self._twins.get(data)
-        if not (twin and _forms(path) and self._link(twin, staged)):
+        if not (twin and path.endswith(".html") and self._link(twin, staged)):
             for (temporary, _), form in zip(staged, _with_forms(path, data), strict=True):
                 _write_synced(temporary, form)
         return staged
@@ -180,14 +185,16 @@ class DirStore:
 
 
 def _forms(path: str) -> tuple[str, ...]:
-    return _COMPRESSED if path.endswith(_TEXT) else ()
+    return _FORMS.get(path[path.rfind(".") :], ())
 
 
 def _with_forms(path: str, data: bytes) -> Iterator[bytes]:
     """Yield the compressed forms, if it has any, then `data` itself."""
-    if _forms(path):
+    forms = _forms(path)
+    if ".gz" in forms:
         packed = gzip.compress(data, GZIP_LEVEL, mtime=0)
         yield packed if len(packed) < GZIP_TIGHT else gzip.compress(data, 9, mtime=0)
+    if ".br" in forms:
         # A window of the file's own size: a larger one is only memory to be cleared.
         window = min(max(len(data).bit_length(), 14), 22)
         yield brotli.compress(data, quality=BROTLI_QUALITY, lgwin=window)

@@ -1,0 +1,295 @@
+"""The site as a tree of IPFS blocks, kept in the database round by round.
+
+The database holds the folders' blocks, the site's folder the files: nothing is held twice. It
+costs some 0.7 kB an article. If it is lost, `rebuild` makes it from the folder; whoever alters it
+makes blocks missing, not wrong: each is checked against its CID before it leaves here.
+
+::
+
+    dag        the folders' blocks, in pieces
+    dag_key    the first 8 bytes of a digest → the place whose block links to it, for all that
+               belongs to articles; the few folders above are searched in memory
+    dag_large  the chunks and inner nodes of files over 1 MiB
+    dag_round  generation → the paths that changed with it, for the newest thousand
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain, islice
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from mirror.dag.tree import Tree, is_deep, key, keys, places_of
+from mirror.database import Database
+from mirror.errors import FormatError, StoreError
+from mirror.formats.cid import DAG_PB, RAW, SIZE, Buffer, Cid
+from mirror.formats.paths import CHECKPOINT, check_path
+from mirror.formats.places import find, leads_to, leads_to_some
+from mirror.formats.unixfs import CHUNK, Link, chunked, file_blocks
+
+BATCH = 8 * 1000 * 1000  # bytes of blocks that are held at once
+_FILES = 5000  # of a step of `rebuild`
+_MANY = 100  # files: to look for each by its name takes longer than to read all links
+_TWINS = (".gz", ".br")  # beside the site's files, no part of it
+
+
+class ChangedError(StoreError):
+    """A file is not the one that the tree was made of: a newer round is being written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Blocks; with them, all of what stands at `place` and before it was yielded."""
+
+    blocks: Sequence[tuple[Cid, Buffer]]
+    place: str | None
+
+
+class Dag:
+    """The blocks of the site in the folder `site`, whose files it reads and never writes."""
+
+    def __init__(self, db: Database, site: Path) -> None:
+        self._db = db
+        self.site = site
+        self._tree = Tree(db)
+        self._shallow: dict[str, frozenset[int]] = {}
+        """The keys of what the folders above the articles link to, as of `_known`."""
+        self._known = 0
+        self._lock = Lock()
+
+    def generation(self) -> int:
+        """Return how many changes the tree has had; it grows with each, and with `rebuild`."""
+        return self._tree.generation()
+
+    def built(self) -> bool:
+        """Return whether there is a tree; if not, `rebuild` makes it, of an empty site too."""
+        return self._tree.built()
+
+    def root(self) -> Cid | None:
+        """Return the CID of the whole site, or None if there is no tree yet."""
+        node = self._tree.read("") if self.built() else None
+        return node.cid if node else None
+
+    def head(self) -> tuple[int, Cid]:
+        """Return the generation and the root that belong together.
+
+        Raises:
+            StoreError: there is no tree yet.
+        """
+        while True:
+            generation, root = self.generation(), self.root()
+            if root is None:
+                raise StoreError(f"{self.site}: no tree of it yet: it is built from the folder")
+            if generation == self.generation():
+                return generation, root
+
+    def sample(self, generation: int) -> dict[str, Cid]:
+        """Return two files by which to see that a node has what changed since a generation.
+
+        The checkpoint, and an article's newest page; neither if it is not there, or is over 1 MiB.
+        """
+        changed = [path for path in self._tree.changed(generation) or () if _is_page(path)]
+        places = places_of(changed) if changed else chain([""], self._tree.all_places("a/"))
+        found: dict[str, Cid] = {}
+        for place in places:
+            node = self._tree.read(place)
+            for path, link in leads_to(place, node.block) if node else ():
+                if link.cid.codec == RAW and (path == CHECKPOINT or _is_page(path)):
+                    found[path] = link.cid
+                if len(found.keys() - {CHECKPOINT}):
+                    return found
+        return found
+
+    # What changes.
+
+    def apply(self, changes: Mapping[str, bytes | None]) -> None:
+        """Record files put, and removed (None), inside the transaction that says so.
+
+        Their blocks are read from the folder later, so they stand there already. Before the
+        first `rebuild`, which reads all of them, nothing is recorded.
+
+        Raises:
+            FormatError: no path of a site, or a path that is a folder and a file.
+        """
+        if not self.built():
+            return
+        links: dict[str, Link | None] = {}
+        for path, data in changes.items():
+            if data is None:
+                self._tree.forget_file(path)
+            links[path] = None if data is None else self._tree.keep_file(path, chunked(data))
+        shards = self._tree.change(links)
+        if shards is not None:
+            self._tree.record(changes, shards)
+
+    def rebuild(self, progress: Callable[[str], None] = lambda _: None) -> None:
+        """Make the tree from the folder: on an older database, or where the two disagree.
+
+        For whoever has the database locked, while nothing is published.
+
+        Raises:
+            StoreError: a file or the database could not be read or written.
+        """
+        with self._db.transaction():
+            self._tree.clear()
+        paths, count = _paths(self.site, progress), 0
+        while some := list(islice(paths, _FILES)):
+            with self._db.transaction():
+                self._tree.change({path: self._keep(path) for path in some})
+            count += len(some)
+            progress(f"{count} files")
+        with self._db.transaction():
+            self._tree.end_building()
+
+    def _keep(self, path: str) -> Link:
+        try:
+            with self._open(path) as file:
+                return self._tree.keep_file(path, iter(partial(file.read, CHUNK), b""))
+        except OSError as e:
+            raise StoreError(f"{self.site}/{path}: not read: {e.strerror}") from e
+
+    def _open(self, path: str) -> BinaryIO:
+        return (self.site / path).open("rb")
+
+    # What it consists of.
+
+    def block(self, cid: Cid) -> bytes | None:
+        """Return a block of the present site, checked, or None: not its, or not on the disk now."""
+        for found in self._candidates(cid):
+            if found is not None and Cid.of(found, codec=cid.codec) == cid:
+                return found
+        return None
+
+    def _candidates(self, cid: Cid) -> Iterator[bytes | None]:
+        for place in self._places_with(key(cid)):
+            node = self._tree.read(place)
+            path = find(place, node.block, cid) if node else None
+            if path is not None:
+                below = self._tree.read(path) if cid.codec == DAG_PB else None
+                yield below.block if below else self._bytes(path, 0)
+        query = "SELECT path, n, block FROM dag_large WHERE key=?"
+        for path, n, inner in self._db.rows(query, (key(cid),)):
+            yield inner or self._bytes(path, n)
+        root = self._tree.read("")
+        yield root.block if root else None
+
+    def _places_with(self, number: int) -> Iterator[str]:
+        for (place,) in self._db.rows("SELECT place FROM dag_key WHERE key=?", (number,)):
+            yield place
+        with self._lock:
+            self._refresh()
+            places = [place for place, held in self._shallow.items() if number in held]
+        yield from places
+
+    def _refresh(self) -> None:
+        generation = self.generation()
+        if generation == self._known:
+            return
+        changed = self._tree.changed(self._known)
+        if changed is None:
+            self._shallow.clear()
+        for place in self._upper() if changed is None else places_of(changed):
+            self._shallow.pop(place, None)
+            node = None if is_deep(place) else self._tree.read(place)
+            if node:
+                self._shallow[place] = frozenset(keys(node))
+        self._known = generation
+
+    def _upper(self) -> Iterator[str]:
+        """Yield the places above the articles, without a look at each article's."""
+        yield from self._tree.places("", "a/")
+        yield from self._tree.places("a0", "\x7f")
+        articles = self._tree.read("a")
+        if articles:
+            yield from (place for place, _ in leads_to("a", articles.block))
+
+    def _bytes(self, path: str, n: int) -> bytes | None:
+        with suppress(OSError), self._open(path) as file:
+            file.seek(n * CHUNK)
+            return file.read(CHUNK)
+        return None
+
+    # What a node lacks.
+
+    def blocks_since(self, generation: int) -> Iterator[tuple[Cid, Buffer]]:
+        """Yield what a node lacks that has all blocks of `generation`; since 0, the whole site.
+
+        Raises:
+            ChangedError: a file is not the tree's; to be tried again.
+        """
+        for batch in self.batches_since(generation):
+            yield from batch.blocks
+
+    def batches_since(self, generation: int, *, after: str | None = None) -> Iterator[Batch]:
+        """Yield it in batches of some 8 MB, in the order of places, those behind `after`.
+
+        Who takes them while rounds go on has, at the end, whatever is still there of the
+        generation at which he began; what changed since then he asks for next.
+
+        Raises:
+            ChangedError: a file is not the tree's; to be tried again.
+        """
+        changed = self._tree.changed(generation)
+        wanted = None if changed is None else set(changed)
+        places = self._tree.all_places(after) if changed is None else iter(places_of(changed))
+        blocks: list[tuple[Cid, Buffer]] = []
+        size, done = 0, after
+        for place in places:
+            if after is not None and place <= after:
+                continue
+            for cid, block in self._blocks_at(place, wanted):
+                if blocks and size + SIZE + len(block) > BATCH:
+                    yield Batch(blocks, done)
+                    blocks, size = [], 0
+                blocks.append((cid, block))
+                size += SIZE + len(block)
+            done = place
+        if blocks:
+            yield Batch(blocks, done)
+
+    def _blocks_at(self, place: str, wanted: set[str] | None) -> Iterator[tuple[Cid, Buffer]]:
+        """Yield the blocks of the files that a node links to, if wanted, then its own."""
+        node = self._tree.read(place)
+        if node is None:
+            return
+        if wanted is not None and len(wanted) <= _MANY:
+            links = leads_to_some(place, node.block, wanted)
+        else:
+            links = leads_to(place, node.block)
+        for path, link in links:
+            if wanted is not None and path not in wanted:
+                continue
+            if link.cid.codec != DAG_PB or self._tree.read(path) is None:
+                yield from self._file(path, link)
+        yield node.cid, node.block
+
+    def _file(self, path: str, link: Link) -> Iterator[tuple[Cid, Buffer]]:
+        found = None
+        with suppress(OSError, FormatError), self._open(path) as file:
+            for block in file_blocks(iter(partial(file.read, CHUNK), b"")):
+                found = block.link
+                if link.cid.codec == DAG_PB or found == link:
+                    yield found.cid, block.data
+        if found != link:
+            raise ChangedError(f"{self.site}/{path}: not what was published: a round goes on?")
+
+
+def _is_page(path: str) -> bool:
+    return is_deep(path) and path.endswith(".html")
+
+
+def _paths(site: Path, progress: Callable[[str], None]) -> Iterator[str]:
+    """Yield the paths of a site's folder, folder by folder."""
+    for folder, below, names in os.walk(site):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name).relative_to(site).as_posix()
+            try:
+                if not path.endswith(_TWINS):
+                    yield check_path(path)
+            except FormatError as e:
+                progress(f"left out: {e}")

@@ -1,0 +1,336 @@
+"""The site's tree in the database: what it holds after any changes, and what a node lacks."""
+
+import random
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mirror import dag as dag_module
+from mirror.dag import ChangedError, Dag, tree
+from mirror.database import Database
+from mirror.errors import FormatError, StoreError
+from mirror.formats import folders
+from mirror.formats.cid import DAG_PB, Buffer, Cid
+from mirror.formats.folders import update
+from mirror.formats.places import leads_to
+from mirror.formats.unixfs import CHUNK, chunked, file_blocks, file_link
+
+PAGE = "a/b/c/d/efghijklmnopqrstu/1.html"
+LARGE = bytes(range(256)) * 9000  # 2.3 MB: three chunks and a node
+SITE = {PAGE: b"page", f"{PAGE}.sig": b"sig", "checkpoint": b"c", "trust/large": LARGE}
+
+
+class Site:
+    """A folder, its tree, and all that it ought to be, in plain dicts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "site"
+        self.path = folder / "state.db"
+        self.db = Database.open(self.path, origin="test")
+        self.dag = Dag(self.db, self.folder)
+        self.files: dict[str, bytes] = {}
+
+    def write(self, changes: Mapping[str, bytes | None]) -> None:
+        for path, data in changes.items():
+            file = self.folder / path
+            if data is None:
+                file.unlink(missing_ok=True)
+                self.files.pop(path, None)
+            else:
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+                self.files[path] = data
+
+    def put(self, changes: Mapping[str, bytes | None]) -> None:
+        self.write(changes)
+        with self.db.transaction():
+            self.dag.apply(changes)
+
+    def blocks(self) -> dict[Cid, bytes]:
+        """Return all blocks, computed from the files alone."""
+        links = {path: file_link(data) for path, data in self.files.items()}
+        found = {
+            block.link.cid: bytes(block.data)
+            for data in self.files.values()
+            for block in file_blocks(chunked(data))
+        }
+        return found | update({}.get, links).blocks
+
+    def root(self) -> Cid:
+        links = {path: file_link(data) for path, data in self.files.items()}
+        return update({}.get, links).root.cid
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path)
+    made.dag.rebuild()
+    yield made
+    made.db.close()
+
+
+def whole(blocks: Mapping[Cid, Buffer], root: Cid) -> set[Cid]:
+    """Return the CIDs of folders below a root, all of whose blocks are there."""
+    found, ahead = set(), [root]
+    while ahead:
+        cid = ahead.pop()
+        block = bytes(blocks[cid])
+        assert Cid.of(block, codec=cid.codec) == cid
+        found.add(cid)
+        if cid.codec == DAG_PB and block.endswith((folders.FOLDER, b"\x28\x22\x30\x80\x02")):
+            ahead += [link.cid for _, link in leads_to("", block)]
+    return found
+
+
+def test_every_block_of_a_site_is_found_by_its_cid(site: Site):
+    site.put(SITE)
+    site.put({f"index/{n:064}.json": b"%d" % n for n in range(200)})
+
+    assert site.dag.root() == site.root()
+    for cid, block in site.blocks().items():
+        assert site.dag.block(cid) == block
+    assert site.dag.block(Cid.of(b"strange")) is None
+    assert site.dag.block(Cid.of(b"strange", codec=DAG_PB)) is None
+
+
+NAMES = st.sampled_from(["a", "b", "c"])
+DEEP = st.builds(lambda *parts: "a/" + "/".join(parts), NAMES, NAMES, NAMES, NAMES)
+FILES = st.builds(lambda folder, n: f"{folder}/{n}.html", DEEP | NAMES, st.integers(0, 40))
+CHANGES = st.dictionaries(FILES, st.none() | st.binary(max_size=3), max_size=40)
+
+
+@given(st.lists(CHANGES, max_size=5), st.booleans())
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_changes_lead_to_the_tree_of_the_files(
+    tmp_path_factory: pytest.TempPathFactory, rounds: list[dict[str, bytes | None]], small: bool
+):
+    site = Site(tmp_path_factory.mktemp("site"))
+    held: dict[Cid, Buffer] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tree, "_WHOLE", 60)
+        if small:
+            patch.setattr(folders, "SHARD_ABOVE", 400)
+        site.dag.rebuild()
+        generation = 0
+        for changes in rounds:
+            site.put(changes)
+            held |= dict(site.dag.blocks_since(generation))
+            generation = site.dag.generation()
+
+            assert site.dag.root() == site.root()
+            whole(held, site.root())
+            for cid, block in site.blocks().items():
+                assert site.dag.block(cid) == block
+        kept = rows(site)
+        site.dag.rebuild()
+        assert rows(site) == kept
+    site.db.close()
+
+
+def rows(site: Site) -> list[object]:
+    found: list[object] = []
+    for table in ("dag", "dag_key", "dag_large"):
+        found += site.db.rows(f"SELECT * FROM {table} ORDER BY 1, 2")
+    return found
+
+
+def test_what_was_removed_leaves_no_trace(site: Site):
+    site.put({"checkpoint": b"c"})
+    before = rows(site)
+    site.put(SITE)
+    site.put(dict.fromkeys(SITE.keys() - {"checkpoint"}))
+
+    assert rows(site) == before
+    assert site.dag.block(Cid.of(b"page")) is None
+
+
+def test_a_delta_holds_what_changed_and_the_folders_above(site: Site):
+    site.put(SITE)
+    generation = site.dag.generation()
+    site.put({"checkpoint": b"newer"})
+
+    assert {bytes(block) for _, block in site.dag.blocks_since(generation)} == {
+        b"newer",
+        site.dag.block(site.root()),
+    }
+    assert list(site.dag.blocks_since(site.dag.generation())) == [
+        (site.root(), site.dag.block(site.root()))
+    ]
+
+
+def test_a_generation_grows_with_each_change_and_not_without_one(site: Site):
+    first = site.dag.generation()
+    site.put(SITE)
+    second = site.dag.generation()
+    site.put(SITE)
+
+    assert first < second == site.dag.generation()
+    site.dag.rebuild()
+    assert site.dag.generation() == second + 1
+
+
+def test_a_change_that_is_rolled_back_never_was(site: Site):
+    site.put(SITE)
+    before, generation = site.dag.root(), site.dag.generation()
+    with pytest.raises(ZeroDivisionError), site.db.transaction():
+        site.dag.apply({"index.html": b"i"})
+        raise ZeroDivisionError
+
+    assert (site.dag.root(), site.dag.generation()) == (before, generation)
+
+
+def test_of_what_was_long_ago_all_is_given(site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tree, "KEEP", 10)
+    site.put({"index.html": b"i"})
+    for n in range(150):
+        site.put({"checkpoint": b"%d" % n})
+
+    everything = dict(site.dag.blocks_since(0))
+    assert dict(site.dag.blocks_since(3)) == everything
+    assert site.db.row("SELECT count(*) FROM dag_round")[0] < 80
+    assert len(dict(site.dag.blocks_since(site.dag.generation() - 5))) == 2
+
+
+def test_batches_are_bounded_and_go_on_where_they_were(site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(dag_module, "BATCH", 10_000)
+    site.put({f"feed/{n}/{n}": b"%2000d" % n for n in range(50)} | SITE)
+    batches = list(site.dag.batches_since(0))
+    middle = batches[5]
+    rest = list(site.dag.batches_since(0, after=middle.place))
+
+    for batch in batches:
+        assert sum(len(block) for _, block in batch.blocks) <= 10_000 or len(batch.blocks) == 1
+    taken = [dict(batch.blocks) for batch in batches[:6] + rest]
+    assert site.root() in whole({cid: b for each in taken for cid, b in each.items()}, site.root())
+    assert len(rest) < len(batches)
+
+
+def test_a_file_that_is_newer_than_the_tree_is_no_block_of_it(site: Site):
+    site.put(SITE)
+    cid = Cid.of(b"c")
+    site.write({"checkpoint": b"newer", "trust/large": LARGE + b"x"})
+
+    assert site.dag.block(cid) is None
+    with pytest.raises(ChangedError, match="site/checkpoint: not what was published"):
+        list(site.dag.blocks_since(0))
+    site.write({"checkpoint": b"c"})
+    with pytest.raises(ChangedError, match="site/trust/large: not what was published"):
+        list(site.dag.blocks_since(0))
+    site.write({"trust/large": None})
+    with pytest.raises(ChangedError, match="site/trust/large: not what was published"):
+        list(site.dag.blocks_since(0))
+    assert site.dag.block(Cid.of(LARGE[:CHUNK])) is None
+
+
+def test_blocks_whose_keys_collide_are_told_apart(site: Site, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(tree, "_number", lambda _: 7)
+    monkeypatch.setattr(dag_module, "key", lambda _: 7)
+    site.put(SITE)
+    site.put({"a/b/c/e/efghijklmnopqrstu/1.html": b"other"})
+
+    for cid, block in site.blocks().items():
+        assert site.dag.block(cid) == block
+
+
+def test_one_block_at_two_paths_outlives_one_of_them(site: Site):
+    other = "a/x/y/z/efghijklmnopqrstu/1.html"
+    site.put({PAGE: b"same", other: b"same"})
+    site.put({PAGE: None})
+
+    assert site.dag.block(Cid.of(b"same")) == b"same"
+
+
+def test_a_reader_beside_sees_each_round(site: Site):
+    site.put(SITE)
+    db = Database.beside(site.path, origin="test")
+    beside = Dag(db, site.folder)
+
+    assert beside.block(Cid.of(b"c")) == b"c"
+    site.put({"checkpoint": b"newer", "feed/x": b"x", "trust/large": None})
+    assert beside.root() == site.root()
+    assert beside.block(Cid.of(b"c")) is None
+    for cid, block in site.blocks().items():
+        assert beside.block(cid) == block
+    site.dag.rebuild()
+    assert beside.block(Cid.of(b"x")) == b"x"
+    db.close()
+
+
+def test_a_tree_is_made_of_the_folder_without_what_is_no_part_of_the_site(tmp_path: Path):
+    site = Site(tmp_path)
+    site.write(SITE)
+    for stray in ("index.html.gz", "index.html.br", ".staging/0", ".hidden", "a b"):
+        (site.folder / stray).parent.mkdir(exist_ok=True)
+        (site.folder / stray).write_bytes(b"stray")
+    said: list[str] = []
+
+    with site.db.transaction():
+        site.dag.apply(SITE)  # nothing is recorded before there is a tree
+    assert site.dag.root() is None
+    assert not site.dag.built()
+    with pytest.raises(StoreError, match="no tree of it yet"):
+        site.dag.head()
+    site.dag.rebuild(said.append)
+    assert site.dag.head() == (1, site.root())
+    left_out = [f"left out: path: not one of a site: {name!r}" for name in (".hidden", "a b")]
+    assert said == [*left_out, f"{len(SITE)} files"]
+    for cid, block in site.blocks().items():
+        assert site.dag.block(cid) == block
+    site.db.close()
+
+
+def test_a_building_that_was_cut_off_is_no_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    site = Site(tmp_path)
+    site.write({f"{n}.html": b"%d" % n for n in range(9)})
+    monkeypatch.setattr(dag_module, "_FILES", 2)
+    with pytest.raises(KeyboardInterrupt):
+        site.dag.rebuild(interrupt)
+
+    assert site.dag.root() is None
+    site.dag.rebuild()
+    assert site.dag.root() == site.root()
+    (site.folder / "0.html").unlink()
+    (site.folder / "0.html").symlink_to("nowhere")
+    with pytest.raises(StoreError, match=r"0\.html: not read: No such file"):
+        site.dag.rebuild()
+    site.db.close()
+
+
+def interrupt(_: str) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_path_that_is_a_folder_and_a_file_is_refused(site: Site):
+    site.put(SITE)
+    with pytest.raises(FormatError, match="a folder and a file"), site.db.transaction():
+        site.dag.apply({"checkpoint/x": b"x"})
+    with pytest.raises(FormatError, match="not one of a site"), site.db.transaction():
+        site.dag.apply({"../x": b"x"})
+
+    assert site.dag.root() == site.root()
+
+
+def test_a_damaged_piece_makes_blocks_missing_not_wrong(site: Site):
+    site.put(SITE)
+    good = site.dag.root()
+    with site.db.transaction():
+        site.db.execute("UPDATE dag SET piece=x'0a020801' WHERE place='a/b/c'")
+
+    cids = site.blocks()
+    assert site.dag.root() == good
+    for cid, block in cids.items():
+        assert site.dag.block(cid) in (block, None)
+    assert site.dag.block(Cid.of(b"c")) == b"c"
+
+
+def test_a_change_in_a_large_folder_writes_little(site: Site):
+    names = random.Random(1).sample(range(10**9), 1500)
+    site.put({f"index/{n:064}.json": b"%d" % n for n in names})
+    wal = site.path.with_name("state.db-wal")
+    site.db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    site.put({f"index/{n:064}.json": b"x" for n in (5, 6 * 10**8)})
+
+    assert wal.stat().st_size < 30_000
