@@ -1,20 +1,33 @@
 """What is published of the log as it stands: a function of the database, and of what is signed.
 
 Called before and after the signing of a checkpoint, and again after a crash: with the same bytes.
+Pages and feeds for people also show what older articles say, which only the site still has:
+`wanted` names those files, and one that is missing there is an entry without its text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
-from mirror.article.front import front_page, mirrors_page
 from mirror.formats.encoding import encode_time
-from mirror.formats.index import Index
+from mirror.formats.index import NEWEST, Index
 from mirror.formats.paths import CHECKPOINT, article_folder, revision_path, short_id
-from mirror.formats.record import Doc
+from mirror.formats.record import Doc, Void
+from mirror.pages import atom
+from mirror.pages.archive import Archive, Line
+from mirror.pages.check import check_page
+from mirror.pages.feeds import JSON_FEED, SUMMARY_FEED, Feed
+from mirror.pages.frame import Frame
+from mirror.pages.front import front_page
+from mirror.pages.jsonfeed import json_feed, remembered
+from mirror.pages.mirrors import mirrors_page
+from mirror.pages.story import Story, read_page
 from mirror.signer import Signer
 from mirror.site import log_files, parsed, proof_files
-from mirror.state import LogState
+from mirror.state import ArticleState, LogState
 
 REFRESH_S = 3600  # how old the clock's word gets while nothing is new
+NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
 def unsigned_files(signer: Signer) -> dict[str, bytes]:
@@ -27,34 +40,123 @@ def unsigned_files(signer: Signer) -> dict[str, bytes]:
     return files
 
 
-def signed_files(signer: Signer) -> dict[str, bytes]:
-    """Return the proofs, pages for people and heads that belong to the checkpoint."""
-    log = signer.state.log()
-    records = signer.state.records(log.published, log.size)
+def wanted(signer: Signer, shown: bytes | None) -> set[str]:
+    """Return which articles of the site `signed_files` shows; `shown` is its last `feed.json`.
+
+    As a rule they are the other two of a new article's page in the feed of full texts. Where
+    `shown` is lost, or older than this edition, they are the thirty newest as well.
+    """
+    appended = _Appended.of(signer)
+    told, feed = remembered(shown or b""), _feed(signer)
+    rows = [row for row in signer.state.newest(NEWEST) if feed.key(_story(row)) not in told]
+    for each in appended.thirds.values():
+        rows += [row for row in each if not row.void]
+    # What is newer than the site is in the outbox.
+    return {_path(row) for row in rows if row.leaf < appended.log.published}
+
+
+def signed_files(signer: Signer, held: Mapping[str, bytes] = NOTHING) -> dict[str, bytes]:
+    """Return the proofs, pages for people and heads that belong to the checkpoint.
+
+    `held` is what the site has of what is `wanted`, and its `feed.json`.
+    """
+    appended = _Appended.of(signer)
+    log = appended.log
     files = proof_files(
-        *(signer.state.read_tile, records),
+        *(signer.state.read_tile, signer.state.records(log.published, log.size)),
         first=log.published,
         size=log.size,
         checkpoint=log.checkpoint,
     )
-    return files | _pages(signer, log, records) | {CHECKPOINT: log.checkpoint}
-
-
-def _pages(signer: Signer, log: LogState, records: Sequence[bytes]) -> dict[str, bytes]:
     outbox = signer.state.outbox()
     index = Index.parse(outbox[log.index_ref])
-    front = front_page(index, masthead=signer.masthead)
+    for doc in appended.docs:
+        short = short_id(doc.id)
+        files[f"{article_folder(short)}/index.html"] = outbox[revision_path(short, doc.rev)]
+    files |= _lists(signer, appended, index, {**held, **outbox})
+    return files | {CHECKPOINT: log.checkpoint}
+
+
+@dataclass(frozen=True, slots=True)
+class _Appended:
+    """What was appended since the site was written last; the articles were `before`, now `count`.
+
+    `thirds` are the pages of three that change in the feed of full texts.
+    """
+
+    log: LogState
+    docs: tuple[Doc, ...]
+    numbers: frozenset[int]
+    count: int
+    before: int
+    thirds: Mapping[int, Sequence[ArticleState]]
+
+    @classmethod
+    def of(cls, signer: Signer) -> "_Appended":
+        state = signer.state
+        log, count = state.log(), state.count()
+        records = [parsed(leaf) for leaf in state.records(log.published, log.size)]
+        docs = tuple(each for each in records if isinstance(each, Doc) and each.t == "doc")
+        voids = [each for each in records if isinstance(each, Void)]
+        numbers = frozenset([doc.n for doc in docs] + [void.n for void in voids])
+        before = count - sum(doc.rev == 1 for doc in docs)
+        thirds = {
+            page: state.articles(page * atom.PAGE, (page + 1) * atom.PAGE)
+            for page in sorted(atom.touched(numbers, count=count, before=before))
+        }
+        return cls(log, docs, numbers, count, before, thirds)
+
+
+def _lists(
+    signer: Signer, appended: _Appended, index: Index, held: Mapping[str, bytes]
+) -> dict[str, bytes]:
+    """Return the front page with its signatures, the feeds, the archive and the pages of text."""
+    log, feed = appended.log, _feed(signer)
+    told = remembered(held.get(JSON_FEED, b""))
+    newest = [_story(row, held.get(_path(row), b"")) for row in signer.state.newest(NEWEST)]
+    newest = [replace(each, told=each.told or told.get(feed.key(each))) for each in newest]
+    front = front_page(feed.frame, newest, issued=index.issued, count=index.count)
     until = f" size={log.size} expires={encode_time(log.time + signer.root.max_age_s)}"
-    files = {"index.html": front, "mirrors.html": mirrors_page(index, masthead=signer.masthead)}
+    archive = Archive(feed.frame, _lines(signer), appended.count, appended.before)
+    files = {
+        "index.html": front,
+        "mirrors.html": mirrors_page(feed.frame, index.mirrors),
+        "check.html": check_page(feed.frame, signer.root),
+        SUMMARY_FEED: atom.summary_feed(feed, newest, issued=index.issued),
+        JSON_FEED: json_feed(feed, newest),
+        **archive.files(appended.numbers),
+    }
     files |= signer.keys.sign_file(
         "index.html", front, leaf=log.index_leaf, time=log.time, more=until
     )
-    for record in map(parsed, records):
-        if isinstance(record, Doc) and record.t == "doc":
-            short = short_id(record.id)
-            newest = outbox[revision_path(short, record.rev)]
-            files[f"{article_folder(short)}/index.html"] = newest
+    for page, rows in appended.thirds.items():
+        stories = [_story(row, held.get(_path(row), b"")) for row in rows if not row.void]
+        changed = max(row.time for row in rows)
+        files |= atom.full_text_files(feed, page, stories, count=appended.count, changed=changed)
     return files
+
+
+def _feed(signer: Signer) -> Feed:
+    [first] = signer.state.articles(0, 1)
+    return Feed(Frame(signer.masthead, signer.lang), first.first)
+
+
+def _lines(signer: Signer) -> Callable[[int, int], Sequence[Line]]:
+    return lambda start, end: [
+        Line(row.item, row.first) for row in signer.state.articles(start, end)
+    ]
+
+
+def _story(row: ArticleState, page: bytes = b"") -> Story:
+    """Return an article with what `page`, its newest revision, says of it."""
+    text = read_page(page)
+    shown = row.title, row.lang, row.dir
+    told = text.told if text else None
+    return Story(row.short, row.n, row.rev, row.first, row.time, *shown, told, text)
+
+
+def _path(row: ArticleState) -> str:
+    return revision_path(row.short, row.rev)
 
 
 def refreshed_files(signer: Signer, *, now: int, shown: bytes | None = None) -> dict[str, bytes]:

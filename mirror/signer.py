@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mirror.article.article import Article
-from mirror.article.front import alias_page
 from mirror.article.identity import Identity
 from mirror.article.page import Masthead, render
 from mirror.errors import FormatError, SettingsError, StateError
@@ -27,6 +26,8 @@ from mirror.formats.paths import (
 from mirror.formats.record import HTML, INDEX_ID, JSON, Doc
 from mirror.formats.root import Root
 from mirror.keys import Keys
+from mirror.pages.aliases import alias_page
+from mirror.pages.frame import Frame
 from mirror.site import (
     KEEP_INDEX_S,
     KEEP_PARTIAL_S,
@@ -213,9 +214,8 @@ class Signer:
         short = short_id(identity.id)
         if short == held.short or self.state.holder(short):
             return {}
-        return {
-            f"{article_folder(short)}/index.html": alias_page(held.item, masthead=self.masthead)
-        }
+        page = alias_page(Frame(self.masthead, self.lang), held.item)
+        return {f"{article_folder(short)}/index.html": page}
 
     def mark_published(self, *, now: int) -> None:
         """Note that all files of the log's state are in the site."""

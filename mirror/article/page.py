@@ -4,7 +4,6 @@ One file per part. Every part, compressed and with an answer's headers, passes w
 connection is frozen after some 12 kB. The bytes depend on the arguments alone.
 """
 
-import base64
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,39 +11,8 @@ from html import escape
 
 from mirror.article.article import Article
 from mirror.article.parts import fits, in_parts
-from mirror.article.strings import Strings, strings, ui_language
-
-TO_ROOT = "../../../../../"
-"""Pages live at `a/<x>/<y>/<z>/<rest>/<rev>.html`: five folders below the site's root."""
-
-_CSS = (
-    ":root{color-scheme:light dark}"
-    "body{max-width:36em;margin:auto;padding:0 1em 2em;background:#fffefa;color:#1a1a1a;"
-    "font:1.1em/1.6 Georgia,serif;overflow-wrap:anywhere}"
-    "a{color:#0b57a4}"
-    "h1{font-size:1.7em;line-height:1.2;margin:.6em 0 .3em}"
-    "h2,h3,h4{line-height:1.3;margin:1.5em 0 .3em}"
-    "header{border-block-end:3px double}"
-    "header a,nav a{display:inline-block;padding:.6em 0;min-width:44px}"
-    "header a{font-weight:700;color:inherit;text-decoration:none}"
-    ".by,figure,footer,small{font:.85em/1.5 system-ui,sans-serif}"
-    "figure,blockquote{margin:1em 0;padding-inline-start:1em;border-inline-start:3px solid #999}"
-    ".credit,.by{opacity:.8}"
-    "table,pre{display:block;overflow-x:auto;border-collapse:collapse}"
-    "td,th{border:1px solid #999;padding:.2em .5em;text-align:start;overflow-wrap:normal}"
-    "footer{margin-top:2em;border-top:1px solid}"
-    "@media(prefers-color-scheme:dark){body{background:#16181b;color:#e4e2dd}a{color:#8ab8f0}}"
-    "@media print{nav{display:none}body{background:#fff;color:#000}a{color:#000}}"
-)
-_CSS_HASH = base64.b64encode(hashlib.sha256(_CSS.encode()).digest()).decode()
-HEAD = (
-    '<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="default-src '
-    f"'none'; style-src 'sha256-{_CSS_HASH}'; img-src 'self'; base-uri 'none'; "
-    "form-action 'none'\">"
-    '<meta name="viewport" content="width=device-width,initial-scale=1">'
-    '<meta http-equiv="x-dns-prefetch-control" content="off">'
-    f'<meta name="referrer" content="no-referrer"><style>{_CSS}</style>'
-)
+from mirror.article.shell import TO_ROOT, opening, own_words, site_links
+from mirror.article.strings import Strings, strings
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +75,16 @@ def _file(
     """Return one part; `later` are the finished files of the others where this is the first."""
     article = sheet.article
     parts = max(parts, 1 + len(later))
-    newsroom = escape(sheet.masthead.newsroom)
+    newsroom = sheet.masthead.newsroom
     pages = [
-        f'<!doctype html><html lang="{escape(article.lang)}" dir="{article.dir}"><head>{HEAD}'
-        f"<title>{escape(article.title)} · {newsroom}</title></head><body>"
-        f'<header><a href="{TO_ROOT}index.html" dir="auto">{newsroom}</a></header>'
-        '<main itemscope itemtype="https://schema.org/NewsArticle">'
+        opening(
+            f"{article.title} · {newsroom}",
+            newsroom=newsroom,
+            lang=article.lang,
+            dir_=article.dir,
+            top=TO_ROOT,
+        ),
+        '<main class="t" itemscope itemtype="https://schema.org/NewsArticle">'
         f'<h1 itemprop="headline">{escape(article.title, quote=False)}</h1>',
         _byline(sheet, part, parts),
         '<div itemprop="articleBody">\n',
@@ -175,7 +147,7 @@ def _footer(sheet: _Sheet, part: int) -> str:
         f"{_original(sheet)}{_home(sheet.masthead)}<p>{check} {beside}</p>"
         f'<p>{words.article_id} <bdi dir="ltr">{escape(sheet.id_hex)}</bdi> · '
         f'<bdi dir="ltr">{escape(sheet.masthead.origin)}</bdi></p>'
-        f'<nav><a href="{TO_ROOT}mirrors.html">{words.mirrors}</a></nav></footer>'
+        f"{site_links(words, TO_ROOT)}</footer>"
     )
 
 
@@ -195,7 +167,4 @@ def _home(masthead: Masthead) -> str:
 
 def _own(article: Article) -> str:
     """Return the attributes of the page's own words where the article's language has none."""
-    own = ui_language(article.lang)
-    if own.split("-")[0] == article.lang.split("-")[0]:
-        return ""
-    return f' lang="{own}" dir="ltr"' if article.dir == "rtl" else f' lang="{own}"'
+    return own_words(article.lang, article.dir)

@@ -24,6 +24,12 @@ class Strings:
     """`{file}`: the page's own file name."""
     mirrors: str
     article_id: str
+    leave: str
+    """The first link of every page: a quick way off it."""
+    front: str
+    archive: str
+    how_to_check: str
+    feed: str
 
 
 _TABLE = {
@@ -42,6 +48,11 @@ _TABLE = {
         check="To check this page, keep {file} and the files beside it:",
         mirrors="Other mirrors",
         article_id="Article",
+        leave="Quick exit",
+        front="Front page",
+        archive="Archive",
+        how_to_check="How to check",
+        feed="Feed",
     ),
     "ru": Strings(
         photo="Фото",
@@ -58,6 +69,11 @@ _TABLE = {
         check="Чтобы проверить страницу, сохраните {file} и файлы рядом с ней:",
         mirrors="Другие зеркала",
         article_id="Статья",
+        leave="Быстрый выход",
+        front="Главная",
+        archive="Архив",
+        how_to_check="Как проверить",
+        feed="Лента",
     ),
     "fa": Strings(
         photo="عکس",
@@ -74,6 +90,11 @@ _TABLE = {
         check="برای بررسی این صفحه، {file} و پرونده‌های کنار آن را نگه دارید:",
         mirrors="آینه‌های دیگر",
         article_id="مقاله",
+        leave="خروج فوری",
+        front="صفحهٔ نخست",
+        archive="بایگانی",
+        how_to_check="روش بررسی",
+        feed="خوراک",
     ),
     "ar": Strings(
         photo="صورة",
@@ -90,6 +111,11 @@ _TABLE = {
         check="للتحقق من هذه الصفحة احتفظ بـ {file} والملفات المجاورة لها:",
         mirrors="مرايا أخرى",
         article_id="المقال",
+        leave="خروج سريع",
+        front="الصفحة الأولى",
+        archive="الأرشيف",
+        how_to_check="كيف تتحقق",
+        feed="الخلاصة",
     ),
     "be": Strings(
         photo="Фота",
@@ -106,6 +132,11 @@ _TABLE = {
         check="Каб праверыць старонку, захавайце {file} і файлы побач з ёй:",
         mirrors="Іншыя люстэркі",
         article_id="Артыкул",
+        leave="Хуткі выхад",
+        front="Галоўная",
+        archive="Архіў",
+        how_to_check="Як праверыць",
+        feed="Стужка",
     ),
     "uk": Strings(
         photo="Фото",
@@ -122,6 +153,11 @@ _TABLE = {
         check="Щоб перевірити сторінку, збережіть {file} і файли поруч із нею:",
         mirrors="Інші дзеркала",
         article_id="Стаття",
+        leave="Швидкий вихід",
+        front="Головна",
+        archive="Архів",
+        how_to_check="Як перевірити",
+        feed="Стрічка",
     ),
     "zh-Hans": Strings(
         photo="图片",
@@ -138,6 +174,11 @@ _TABLE = {
         check="如需核验本页，请保存 {file} 及其旁边的文件：",
         mirrors="其他镜像",
         article_id="文章",
+        leave="快速离开",
+        front="首页",
+        archive="存档",
+        how_to_check="如何核验",
+        feed="订阅源",
     ),
     "zh-Hant": Strings(
         photo="圖片",
@@ -154,6 +195,11 @@ _TABLE = {
         check="如需核驗本頁，請保存 {file} 及其旁邊的檔案：",
         mirrors="其他鏡像",
         article_id="文章",
+        leave="快速離開",
+        front="首頁",
+        archive="存檔",
+        how_to_check="如何核驗",
+        feed="訂閱源",
     ),
     "tr": Strings(
         photo="Fotoğraf",
@@ -170,6 +216,11 @@ _TABLE = {
         check="Bu sayfayı doğrulamak için {file} dosyasını ve yanındakileri saklayın:",
         mirrors="Diğer aynalar",
         article_id="Yazı",
+        leave="Hızlı çıkış",
+        front="Ana sayfa",
+        archive="Arşiv",
+        how_to_check="Nasıl doğrulanır",
+        feed="Besleme",
     ),
 }
 _TRADITIONAL = frozenset({"Hant", "TW", "HK", "MO"})
