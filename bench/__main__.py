@@ -1,14 +1,22 @@
-"""What it costs, beside what others cost: `python -m bench [bulk] [one] [audit]`.
+"""What it costs, beside what others cost: `python -m bench [PART…]`.
 
 Processor time, not wall clock: a busy machine does not change it much. Exits 0 whatever it finds.
 """
 
 import sys
 
-from bench import audit, bulk, one
+from bench import audit, bulk, daemon, dag, one, pages, serve
 from bench.table import show
 
-PARTS = {"bulk": bulk.run, "one": one.run, "audit": audit.run}
+PARTS = {
+    "bulk": bulk.run,
+    "one": one.run,
+    "audit": audit.run,
+    "serve": serve.run,
+    "pages": pages.run,
+    "daemon": daemon.run,
+    "dag": dag.run,
+}
 
 
 def main() -> None:

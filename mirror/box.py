@@ -116,6 +116,13 @@ class Box:
             self._idle.put_nowait(worker)
         return _refused(job.__name__, kind, _readable(text))
 
+    async def rest(self) -> None:
+        """End the processes that have nothing to do; the next job starts one anew."""
+        idle = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
+        for worker in idle:
+            await worker.end()
+            self._idle.put_nowait(worker)
+
     def _known(self, job: Callable[..., object]) -> tuple[str, Wire]:
         name = f"{job.__module__}:{job.__qualname__}"
         if name not in self._wires:

@@ -7,16 +7,18 @@ next cycle meets it again.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 
-from mirror import edition
-from mirror.article.article import Article
-from mirror.article.identity import Identity
-from mirror.formats.paths import CHECKPOINT, INDEX_PROOF
-from mirror.poll import Found, Poll, Poller, polls
+from mirror import decide, edition
+from mirror.agenda import Agenda
+from mirror.dag import Dag
+from mirror.formats.paths import CHECKPOINT
+from mirror.hold import FULL, Hold, Proposal
+from mirror.poll import Found, Poll, Poller, Source, polls
+from mirror.press import Press
 from mirror.signer import Draft, Signer
 from mirror.state import FeedState, State
-from mirror.stores import Store, write
+from mirror.stores import Store
 from mirror.threads import in_thread
 
 ROUND = 256  # articles appended at once: a bundle's worth, some 15 MB of files at most
@@ -33,6 +35,8 @@ class Summary:
     unchanged: int = 0
     held: int = 0
     refused: int = 0
+    waiting: int = 0
+    """How many are not signed yet, after this cycle."""
     feeds: int = 0
     feeds_unchanged: int = 0
     feeds_failed: int = 0
@@ -49,6 +53,31 @@ class Desk:
     poller: Poller
     signer: Signer
     site: Store
+    interval_s: int = 900
+    """Between two polls of a feed."""
+    delay_s: int = 0
+    """What is new waits so long before it is signed."""
+    dag: Dag | None = None
+
+    @property
+    def press(self) -> Press:
+        """What writes the site."""
+        return Press(self.signer, self.site, self.dag)
+
+    @property
+    def agenda(self) -> Agenda:
+        """When each feed is due."""
+        return Agenda(self.state.db)
+
+    @property
+    def hold(self) -> Hold:
+        """What waits, and what the operator said about it."""
+        return Hold(self.state.db)
+
+    def rules(self) -> decide.Rules:
+        """Return what is decided by now: the operator may change it at any time."""
+        configured = {source.url for source in self.poller.sources}
+        return decide.Rules.at_present(self.state, self.hold, configured, delay_s=self.delay_s)
 
     @property
     def state(self) -> State:
@@ -56,58 +85,59 @@ class Desk:
         return self.signer.state
 
 
+def to_do(desk: Desk, *, now: int) -> list[Source] | None:
+    """Return the feeds that are to be asked now; None if a cycle would do nothing at all."""
+    urls = [source.url for source in desk.poller.sources]
+    due = set(desk.agenda.due(urls, now=now, interval_s=desk.interval_s))
+    log = desk.state.log()
+    waits = log.published < log.size or (log.size and now - log.cosigned >= edition.REFRESH_S)
+    waits = waits or desk.hold.is_due(now=now, delay_s=desk.delay_s)
+    sources = [source for source in desk.poller.sources if source.url in due]
+    return sources if sources or waits else None
+
+
 async def run_cycle(
-    desk: Desk, *, now: Callable[[], int], progress: Callable[[str], None] = lambda _: None
+    desk: Desk,
+    *,
+    now: Callable[[], int],
+    due: Sequence[Source] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Summary:
-    """Poll every feed once and publish what is new; return what was done.
+    """Poll the feeds that are `due`, or all, and publish what is new; return what was done.
 
     Raises:
         StateError: to go on could sign a fork.
         StoreError: the site's folder or the database could not be written.
     """
-    summary = Summary(feeds=len(desk.poller.sources))
+    due = desk.poller.sources if due is None else due
+    summary = Summary(feeds=len(due))
     summary.warnings += desk.signer.check_root(now=now())
     desk.signer.check_not_behind(desk.site.name, await desk.site.get(CHECKPOINT))
     await publish(desk, now=now)  # what a crash left appended and unpublished
-    async with aclosing(polls(desk.poller, progress)) as outcomes:
+    await _publish_waiting(desk, summary, delay_s=None, now=now)
+    async with aclosing(polls(desk.poller, due, progress)) as outcomes:
         async for some in outcomes:
             progress(f"{sum(len(poll.found) for poll in some)} entries")
             await _take(desk, some, summary, now=now)
-    shown = await desk.site.get(INDEX_PROOF) or b""
-    heads = await in_thread(edition.refreshed_files, desk.signer, now=now(), shown=shown)
-    await write(desk.site, heads)
-    await _collect_garbage(desk, now=now())
+    # After the polls: what they bring may correct what is due.
+    await _publish_waiting(desk, summary, delay_s=desk.delay_s, now=now)
+    await desk.press.refresh(now=now())
+    await desk.press.tidy(now=now())
+    summary.waiting = desk.hold.count()
     summary.log_size = desk.state.log().size
     summary.stores[desk.site.name] = "written"
+    await in_thread(_keep_summary, desk, summary, now=now())
     return summary
 
 
+def _keep_summary(desk: Desk, summary: Summary, *, now: int) -> None:
+    with desk.state.transaction():
+        desk.agenda.note("cycle", asdict(summary), now=now)
+
+
 async def publish(desk: Desk, *, now: Callable[[], int]) -> None:
-    """Bring the site to where the log is; the same steps after a crash as without one.
-
-    Raises:
-        StoreError: something was not written; nothing refers to it yet.
-    """
-    log_state = desk.state.log()
-    if log_state.published == log_state.size:
-        return
-    await write(desk.site, await in_thread(edition.unsigned_files, desk.signer))
-    await in_thread(desk.signer.sign_checkpoint, now=now())
-    await write(desk.site, await in_thread(edition.signed_files, desk.signer))
-    await in_thread(desk.signer.mark_published, now=now())
-
-
-async def _collect_garbage(desk: Desk, *, now: int) -> None:
-    paths = desk.state.garbage(now)
-    for path in paths:
-        await desk.site.delete(path)
-    if paths:
-        await in_thread(_forget_garbage, desk.state, paths)
-
-
-def _forget_garbage(state: State, paths: Sequence[str]) -> None:
-    with state.transaction():
-        state.forget_garbage(paths)
+    """Bring the site to where the log is."""
+    await desk.press.publish(now=now)
 
 
 async def _take(
@@ -123,33 +153,82 @@ async def _take(
     found = [(poll.source.url, each) for poll in some for each in poll.found]
     dealt: dict[str, bytes] = {}
     for start in range(0, len(found), ROUND):
-        batch = [
-            (source, _undivided(desk.state, source, each))
-            for source, each in found[start : start + ROUND]
-        ]
-        drafts = _drafts(desk, batch, summary)
-        refused = await _append(desk, drafts, now=now) if drafts else {}
-        _count(summary, drafts, refused)
-        dealt |= {
-            each.key: each.digest
-            for _, each in batch
-            if each.article and each.identity.id not in refused
-        }
-    await _add_aliases(desk, [(source, each) for source, each in found if each.key in dealt])
+        dealt |= await _round(desk, found[start : start + ROUND], summary, now=now)
     # A validator kept too early would hide, behind a 304, what is still to be done.
     done = {
         poll.source.url: poll.seen
         for poll in some
         if poll.seen and all(each.key in dealt for each in poll.found)
     }
-    await in_thread(_keep_dealt, desk.state, dealt, done)
+    await in_thread(_keep_dealt, desk, some, dealt, done, now=now())
 
 
-def _keep_dealt(state: State, dealt: Mapping[str, bytes], feeds: Mapping[str, FeedState]) -> None:
-    with state.transaction():
-        state.put_seen(dealt)
+async def _round(
+    desk: Desk, found: Sequence[tuple[str, Found]], summary: Summary, *, now: Callable[[], int]
+) -> dict[str, bytes]:
+    """Publish some of what was found, or let it wait; return the entries that are dealt with."""
+    rules = desk.rules()
+    batch = [(source, decide.undivided(rules, source, each)) for source, each in found]
+    for _, each in batch:
+        if each.article is None:
+            summary.held += each.held
+            summary.refused += not each.held
+            summary.problems.append(each.problem)
+    decisions, unchanged = decide.decide_all(rules, batch)
+    summary.unchanged += unchanged
+    drafts = [each for each in decisions if isinstance(each, Draft)]
+    refused = await _append(desk, drafts, now=now) if drafts else {}
+    _count(summary, drafts, refused)
+    waiting = {each.identity.id for each in decisions if isinstance(each, Proposal)}
+    left = await in_thread(decide.let_wait, rules, decisions, batch, now=now())
+    if left and FULL not in summary.problems:
+        summary.problems.append(FULL)
+    dealt = [
+        (source, each)
+        for source, each in batch
+        if each.article and each.identity.id not in left and each.identity.id not in refused
+    ]
+    await _add_aliases(desk, [each for each in dealt if each[1].identity.id not in waiting])
+    return {each.key: each.digest for _, each in dealt}
+
+
+async def _publish_waiting(
+    desk: Desk, summary: Summary, *, delay_s: int | None, now: Callable[[], int]
+) -> None:
+    """Append what need not wait any longer: the approved, and what is due after `delay_s`.
+
+    Decided again: a crash may have come between its publication and its removal from here.
+    """
+    rules = desk.rules()
+    await in_thread(desk.hold.put_back)
+    try:
+        while some := await in_thread(desk.hold.take, now=now(), delay_s=delay_s, most=ROUND):
+            proposals, drafts = decide.decide_again(rules, some)
+            made = list(drafts.values())
+            refused = await _append(desk, made, now=now) if made else {}
+            _count(summary, made, refused)
+            await desk.press.put(decide.other_addresses(desk.signer, proposals.values()))
+            await in_thread(decide.settle, rules, proposals, drafts, refused)
+    finally:
+        await in_thread(desk.hold.put_back)
+
+
+def _keep_dealt(
+    desk: Desk,
+    some: Sequence[Poll],
+    dealt: Mapping[str, bytes],
+    feeds: Mapping[str, FeedState],
+    *,
+    now: int,
+) -> None:
+    with desk.state.transaction():
+        desk.state.put_seen(dealt)
         for url, feed in feeds.items():
-            state.put_feed(url, feed)
+            desk.state.put_feed(url, feed)
+        for poll in some:
+            desk.agenda.put_asked(
+                poll.source.url, now=now, interval_s=desk.interval_s, problem=poll.problem
+            )
 
 
 async def _append(
@@ -174,52 +253,14 @@ def _count(summary: Summary, drafts: Iterable[Draft], refused: Mapping[bytes, st
             summary.new += 1
 
 
-def _drafts(desk: Desk, found: Iterable[tuple[str, Found]], summary: Summary) -> list[Draft]:
-    drafts: dict[bytes, Draft] = {}
-    taken: set[str] = set()  # two feeds polled together may name one new article differently
-    configured = {source.url for source in desk.poller.sources}
-    for source, each in found:
-        if each.article is None:
-            summary.held += each.held
-            summary.refused += not each.held
-            summary.problems.append(each.problem)
-            continue
-        draft = _decide(desk.state, each.article, each.identity, source, configured)
-        id_ = draft.held.id if draft and draft.held else each.identity.id
-        if draft is None or id_ in drafts or not taken.isdisjoint(each.identity.keys):
-            summary.unchanged += 1
-        else:
-            drafts[id_] = draft
-            taken.update(each.identity.keys)
-    return list(drafts.values())
-
-
-def _undivided(state: State, source: str, found: Found) -> Found:
-    """Return `found`, refused if its names are two articles': a revision would join them."""
-    keys = [key for key in found.identity.keys if key.startswith(("guid ", "link "))]
-    known = {held.n for held in (state.find([key]) for key in keys) if held}
-    if found.article is None or len(known) < 2:
-        return found
-    problem = f"{source}: {found.article.url}: its guid and its link are two articles'"
-    return replace(found, article=None, problem=problem)
-
-
 async def _add_aliases(desk: Desk, found: Sequence[tuple[str, Found]]) -> None:
     """Let new addresses of known articles lead to them, for the database and for readers.
 
     Only an article's own feed gives it new names: another could claim what is yet to come.
     """
-    aliases: dict[int, list[str]] = {}
-    pages: dict[str, bytes] = {}
-    for source, each in found:
-        held = desk.state.find(each.identity.keys)
-        new = [key for key in each.identity.keys if desk.state.find([key]) is None]
-        if held and held.source == source and new:
-            aliases.setdefault(held.n, []).extend(new)
-            if any(key.startswith("link ") for key in new):
-                pages |= desk.signer.alias_pages(held, each.identity)
+    aliases, pages = decide.new_names(desk.signer, found)
     # The page first: a crash between the two is mended by the next cycle.
-    await write(desk.site, pages)
+    await desk.press.put(pages)
     if aliases:
         await in_thread(_keep_aliases, desk.state, aliases)
 
@@ -228,17 +269,3 @@ def _keep_aliases(state: State, aliases: Mapping[int, Sequence[str]]) -> None:
     with state.transaction():
         for n, keys in aliases.items():
             state.add_aliases(n, keys)
-
-
-def _decide(
-    state: State, article: Article, identity: Identity, source: str, configured: Iterable[str]
-) -> Draft | None:
-    """Return what to publish: a new article, a revision, or nothing."""
-    held = state.find(identity.keys)
-    if held is None:
-        return Draft(article, identity, source, None)
-    # Two feeds may carry one article in two forms; only its first feed revises it, or each
-    # cycle would publish both forms again.
-    if held.digest == article.digest or (held.source != source and held.source in configured):
-        return None
-    return Draft(article, identity, source, held)

@@ -75,8 +75,10 @@ class Poller:
     parallel: int
 
 
-async def polls(poller: Poller, progress: Callable[[str], None]) -> AsyncGenerator[list[Poll]]:
-    """Yield feeds' outcomes as they come, those that came meanwhile together.
+async def polls(
+    poller: Poller, due: Sequence[Source], progress: Callable[[str], None]
+) -> AsyncGenerator[list[Poll]]:
+    """Yield the outcomes of the feeds that are due as they come, those that came meanwhile at once.
 
     So one round publishes what many feeds brought, and none waits for the slowest. The
     caller closes the generator; polls under way are then cancelled.
@@ -89,7 +91,7 @@ async def polls(poller: Poller, progress: Callable[[str], None]) -> AsyncGenerat
             return await _poll(poller, source, pages)
 
     # No task group: it would turn the closing of this generator into an error of its own.
-    tasks = [asyncio.create_task(gated(source)) for source in poller.sources]
+    tasks = [asyncio.create_task(gated(source)) for source in due]
     left = set(tasks)
     try:
         while left:

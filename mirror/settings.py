@@ -4,6 +4,7 @@
 """
 
 import difflib
+import ipaddress
 import re
 import tomllib
 from pathlib import Path
@@ -18,6 +19,7 @@ from mirror.guard import host_and_port
 
 MAX_BYTES = 1024 * 1024  # a file of settings is a few kB; a larger one is another file
 
+_NODE = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?/?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -61,6 +63,20 @@ def _host(value: str) -> str:
     return value
 
 
+def _listening(value: str) -> str:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError as e:
+        raise ValueError("an address of this machine was expected, such as 127.0.0.1") from e
+    return value
+
+
+def _node(value: str) -> str:
+    if value and not _NODE.fullmatch(value):
+        raise ValueError("http://HOST:PORT was expected, such as http://127.0.0.1:5001")
+    return value.rstrip("/")
+
+
 class Newsroom(_Section):
     """Whose articles are mirrored."""
 
@@ -86,6 +102,34 @@ class Fetch(_Section):
     user_agent: Annotated[str, Field(pattern=r"^[\x20-\x7e]*$", max_length=200)] = ""
 
 
+class Schedule(_Section):
+    """How often sources are asked."""
+
+    interval_s: Annotated[int, Field(ge=10, le=7 * 24 * 3600)] = 900
+
+
+class Publish(_Section):
+    """When what is new is signed."""
+
+    delay_s: Annotated[int, Field(ge=0, le=30 * 24 * 3600)] = 0
+
+
+class Serve(_Section):
+    """The built-in server."""
+
+    host: Annotated[str, AfterValidator(_listening)] = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    close: bool = True
+
+
+class Ipfs(_Section):
+    """The IPFS node that carries the site."""
+
+    api: Annotated[str, AfterValidator(_node)] = ""
+    gateway: Annotated[str, AfterValidator(_node)] = ""
+    secret: str = ""
+
+
 class Paths(_Section):
     """Where things are kept, relative to the settings file."""
 
@@ -106,6 +150,10 @@ class Settings(_Section):
     newsroom: Newsroom
     feeds: Annotated[list[FeedSettings], Field(min_length=1)]
     fetch: Fetch = Fetch()
+    schedule: Schedule = Schedule()
+    publish: Publish = Publish()
+    serve: Serve = Serve()
+    ipfs: Ipfs = Ipfs()
     paths: Paths = Paths()
     box: BoxSettings = BoxSettings()
 
@@ -182,6 +230,10 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "newsroom": Newsroom,
     "feeds": FeedSettings,
     "fetch": Fetch,
+    "schedule": Schedule,
+    "publish": Publish,
+    "serve": Serve,
+    "ipfs": Ipfs,
     "paths": Paths,
     "box": BoxSettings,
 }

@@ -7,6 +7,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 from mirror import init
@@ -250,7 +251,10 @@ def catalogue_from_scratch(items: Sequence[object]) -> tuple[dict[str, bytes], t
     return files, tuple(refs)
 
 
-# A look at a whole store.
+# A look at a whole store. What was parsed once is kept: the same store is looked at often.
+
+_record: Callable[[bytes], Record] = lru_cache(8192)(lambda leaf: parse(Note.parse(leaf).text))
+_node: Callable[[bytes], Node] = lru_cache(512)(Node.parse)
 
 
 @dataclass(slots=True)
@@ -268,21 +272,28 @@ class _Look:
         return data or b""
 
 
-def flaws(files: Mapping[str, bytes], trusted: Root, *, now: int = NOW) -> list[str]:
+def flaws(
+    files: Mapping[str, bytes],
+    trusted: Root,
+    *,
+    now: int = NOW,
+    changed: Iterable[str] | None = None,
+) -> list[str]:
     """Return what is wrong in a store for whoever believes its heads and its proofs.
 
-    Whatever the checkpoint, the newest index proof or any proof file refers to must be there,
-    with its hash. A store without heads has no flaw: nobody was promised anything.
+    Whatever the checkpoint, the newest index proof or any proof file, of those that `changed`
+    where that is given, refers to must be there, with its hash. A store without heads has no
+    flaw: nobody was promised anything.
     """
     look = _Look(files, Trust(trusted, now))
     try:
         if CHECKPOINT in files:
             checked = checkpoint(files[CHECKPOINT], look.trust)
             _look_at_log(look, checked.checkpoint)
-        for path in files:
+        for path in files if changed is None else {*changed} | {INDEX_PROOF} & files.keys():
             if path == INDEX_PROOF:
                 _look_at_index_proof(look)
-            elif path.endswith(PROOF):
+            elif path.endswith(PROOF) and path in files:
                 _look_at_article(look, path.removesuffix(PROOF))
     except (VerifyError, FormatError) as e:
         look.flaws.append(str(e))
@@ -299,7 +310,7 @@ def _look_at_log(look: _Look, point: Checkpoint) -> None:
         return
     for path, data in log_from_scratch(records).items():
         look.has(path, data)
-    docs = [parse(Note.parse(record).text) for record in records]
+    docs = [_record(record) for record in records]
     _look_at_index(look, docs[-1])
     _look_at_docs(look, [doc for doc in docs if isinstance(doc, Doc) and doc.t == "doc"])
 
@@ -323,7 +334,8 @@ def _look_at_docs(look: _Look, docs: Sequence[Doc]) -> None:
 def _look_at_index_proof(look: _Look) -> None:
     data = look.files[INDEX_PROOF]
     proven = proof(data, look.trust)
-    _look_at_log(look, proven.checked.checkpoint)
+    if look.files.get(CHECKPOINT) != Proof.parse(data).checkpoint:
+        _look_at_log(look, proven.checked.checkpoint)
     _look_at_index(look, proven.record)
 
 
@@ -336,7 +348,7 @@ def _look_at_index(look: _Look, doc: Record) -> None:
     check_bytes(look.files[ref.path], ref)
     refs: Iterable[Ref] = found.catalogue
     while refs:
-        nodes = [Node.parse(look.has(each.path)) for each in refs]
+        nodes = [_node(look.has(each.path)) for each in refs]
         refs = [below for node in nodes for below in node.nodes]
 
 

@@ -17,6 +17,7 @@ import pytest
 from newsroom import Answer, Item, Newsroom, feed, item, numbered, page
 
 from mirror import cli
+from mirror.cli import terminal
 from mirror.formats.paths import article_folder, short_id
 from mirror.formats.url import article_id
 
@@ -124,7 +125,7 @@ def test_every_bad_feed_is_named_with_its_reason_and_stops_no_other(
     code = command.once()
     said = {url: [line for line in command.err.splitlines() if url in line] for url in bad}
 
-    assert code == cli.PARTLY
+    assert code == terminal.PARTLY
     assert [f"{url}: {bad[url]}" for url in bad if bad[url] not in " ".join(said[url])] == []
     assert [url for url in bad if len(said[url]) != 1] == []
     assert len(command.err.splitlines()) == len(bad)
@@ -137,7 +138,7 @@ def test_every_bad_feed_is_named_with_its_reason_and_stops_no_other(
         newsroom.says(path, feed(item(number)), content_type=RSS)
     newsroom.says("/good", feed(), content_type=RSS)
 
-    assert command.once() == cli.DONE
+    assert command.once() == terminal.DONE
     assert (command.out.split(",")[0], command.err) == (f"{len(bad)} new", "")
     assert command.verify() == 0
     assert {p for p in before if p.startswith("a/") and p not in command.site()} == set()
@@ -147,7 +148,7 @@ def test_if_all_feeds_fail_the_command_fails(command: Command, newsroom: Newsroo
     urls = [newsroom.fails("/a"), newsroom.says("/b", b"", content_type=RSS)]
     command.init(newsroom, *urls)
 
-    assert command.once() == cli.FAILED
+    assert command.once() == terminal.FAILED
     assert [url in command.err for url in urls] == [True, True]
     assert list(command.site()) == [path for path in command.site() if path.startswith("trust/")]
 
@@ -161,7 +162,7 @@ def test_a_feed_on_a_private_address_is_refused_before_a_packet_leaves(
     )
 
     assert code == 0
-    assert command.once() == cli.FAILED
+    assert command.once() == terminal.FAILED
     assert newsroom.asked == []
     assert f"{newsroom.url('/feed')}: refused" in command.err
 
@@ -172,7 +173,7 @@ def test_a_feed_on_a_private_address_is_refused_before_a_packet_leaves(
 def test_a_whole_cycle_is_done(command: Command, newsroom: Newsroom):
     command.init(newsroom, newsroom.says("/feed", feed(*numbered(2)), content_type=RSS))
 
-    assert command.once() == cli.DONE
+    assert command.once() == terminal.DONE
     assert command.err == ""
     assert command.out.startswith("2 new, 0 revised, 0 unchanged, 0 held, 0 refused\n")
     assert "log: 3 leaves\n" in command.out
@@ -189,7 +190,7 @@ def test_a_database_older_than_the_site_stops_it_with_3(command: Command, newsro
     shutil.copy(command.folder / "old.db", command.folder / "state.db")
     newsroom.says("/feed", feed(item(3)), content_type=RSS)
 
-    assert command.once() == cli.FORK
+    assert command.once() == terminal.FORK
     assert command.err.startswith("mirror: ")
     assert "restore the newest database" in command.err
     assert command.site() == before
@@ -201,7 +202,7 @@ def test_a_lost_database_stops_it_with_3(command: Command, newsroom: Newsroom):
     before = command.site()
     (command.folder / "state.db").unlink()
 
-    assert command.once() == cli.FORK
+    assert command.once() == terminal.FORK
     assert command.site() == before
 
 
@@ -211,7 +212,7 @@ def test_a_damaged_database_stops_it_with_3(command: Command, newsroom: Newsroom
     data = (command.folder / "state.db").read_bytes()
     (command.folder / "state.db").write_bytes(data[:8192] + b"\xff" * (len(data) - 8192))
 
-    assert command.once() == cli.FORK
+    assert command.once() == terminal.FORK
     assert "state.db" in command.err
 
 
@@ -228,7 +229,7 @@ def test_a_second_one_at_the_same_time_is_refused_with_1(command: Command, newsr
         code = command.once()
         other.kill()
 
-    assert code == cli.FAILED
+    assert code == terminal.FAILED
     assert "in use" in command.err
 
 
@@ -243,7 +244,7 @@ def test_an_interrupted_one_ends_with_130_and_no_traceback(command: Command, new
         running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=10)
 
-    assert (running.returncode, err) == (cli.INTERRUPTED, b"")
+    assert (running.returncode, err) == (terminal.INTERRUPTED, b"")
 
 
 @pytest.mark.parametrize(
@@ -265,7 +266,7 @@ def test_an_interrupted_one_ends_with_130_and_no_traceback(command: Command, new
     ],
 )
 def test_wrong_usage_is_2_and_said_on_stderr_only(command: Command, arguments: list[str]):
-    assert command(*arguments) == cli.USAGE
+    assert command(*arguments) == terminal.USAGE
     assert (command.out, command.err != "") == ("", True)
 
 
@@ -276,7 +277,7 @@ def test_a_mistake_in_the_settings_is_2_and_names_what_is_near(
     file = command.folder / "mirror.toml"
     file.write_text(file.read_text().replace("parallel =", "paralel ="))
 
-    assert command.once() == cli.USAGE
+    assert command.once() == terminal.USAGE
     assert command.err == (f"mirror: {file}: fetch.paralel: no such key, did you mean parallel?\n")
 
 
@@ -287,7 +288,7 @@ def test_keys_of_another_mirror_are_a_settings_error(command: Command, newsroom:
     shutil.rmtree(command.folder / "keys")
     shutil.copytree(other.folder / "keys", command.folder / "keys")
 
-    assert command.once() == cli.USAGE
+    assert command.once() == terminal.USAGE
     assert "names other keys" in command.err
 
 
@@ -299,11 +300,11 @@ def test_a_full_disk_fails_and_signs_nothing(
     with monkeypatch.context() as patch:
         patch.setattr("mirror.stores.dir.SPARE", 1 << 60)
 
-        assert command.once() == cli.FAILED
+        assert command.once() == terminal.FAILED
         assert "disk full" in command.err
 
     assert command.site() == before
-    assert command.once() == cli.DONE
+    assert command.once() == terminal.DONE
     assert command.verify() == 0
 
 
@@ -346,7 +347,7 @@ def test_every_verb_answers_in_json(command: Command, newsroom: Newsroom):
 def test_an_answer_in_json_is_one_although_a_feed_failed(command: Command, newsroom: Newsroom):
     command.init(newsroom, newsroom.fails("/feed"))
 
-    assert command.once("--json") == cli.FAILED
+    assert command.once("--json") == terminal.FAILED
     assert "503" in json.loads(command.out)["problems"][0]
 
 
@@ -367,7 +368,7 @@ def test_nothing_that_steers_a_terminal_gets_there_from_a_feed(
     command.verify(*more)
     shown += command.out + command.err
 
-    assert code in (cli.PARTLY, cli.FAILED)
+    assert code in (terminal.PARTLY, terminal.FAILED)
     assert {c for c in shown if not c.isprintable()} <= {"\n"}
 
 

@@ -1,9 +1,11 @@
 """The settings file: every key explained, and every mistake named with what to do about it."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from mirror.errors import SettingsError
 from mirror.settings import MAX_BYTES, Settings
@@ -36,21 +38,17 @@ def keys_with_a_comment_above(file: Path) -> set[str]:
 
 
 def every_key(model: type[BaseModel]) -> set[str]:
-    sections = {
-        "newsroom": "Newsroom",
-        "feeds": "FeedSettings",
-        "fetch": "Fetch",
-        "paths": "Paths",
-        "box": "BoxSettings",
-    }
-    assert set(model.model_fields) == set(sections)
-    module = __import__(model.__module__, fromlist=["x"])
-    keys = {
-        f"{section}.{key}"
-        for section, name in sections.items()
-        for key in getattr(module, name).model_fields
-    }
+    sections = {name: _section(field) for name, field in model.model_fields.items()}
+    keys = {f"{name}.{key}" for name, section in sections.items() for key in section.model_fields}
     return keys | set(sections)
+
+
+def _section(field: FieldInfo) -> type[BaseModel]:
+    kind = field.annotation
+    [section] = get_args(kind) or [kind]
+    assert isinstance(section, type)
+    assert issubclass(section, BaseModel)
+    return section
 
 
 def load(tmp_path: Path, text: str | bytes) -> Settings:
@@ -90,6 +88,7 @@ def test_the_example_shows_the_defaults():
     )
 
     assert shown.fetch == default.fetch
+    assert shown.publish == default.publish
     assert shown.paths == default.paths
     assert shown.box == default.box
     assert shown.newsroom.lang == default.newsroom.lang
@@ -152,6 +151,9 @@ def test_an_unknown_key_of_a_feed_says_which_feed(tmp_path: Path):
         ("fetch", 'allow_hosts = ["[::1:80"]', ["fetch.allow_hosts.0", "10.0.0.5:8080"]),
         ("fetch", 'user_agent = "ж"', ["fetch.user_agent"]),
         ("fetch", 'user_agent = "a\\nX: b"', ["fetch.user_agent"]),
+        ("publish", "delay_s = -1", ["publish.delay_s", "greater than or equal to 0", "-1"]),
+        ("publish", "delay_s = 2592001", ["publish.delay_s", "2592000", "2592001"]),
+        ("publish", "delay_s = 1.5", ["publish.delay_s", "integer", "1.5"]),
         ("box", "workers = -1", ["box.workers", "greater than or equal to 0", "-1"]),
         ("paths", "keys = 3", ["paths.keys", "string", "3"]),
     ],

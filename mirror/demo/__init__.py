@@ -13,6 +13,8 @@ from mirror import build, init
 from mirror.check import check
 from mirror.check.tell import told
 from mirror.cycle import Summary, run_cycle
+from mirror.dag import Dag
+from mirror.database import Database
 from mirror.demo import articles
 from mirror.errors import SettingsError
 from mirror.serve import serve
@@ -32,8 +34,7 @@ async def run(
         made = out or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mirror-demo-")))
         if not await _made_and_valid(made, say=say, now=now):
             return 1
-        if not once:
-            await _serve(made / "site", say=say)
+        await _serve(made, once=once, say=say)
     return 0
 
 
@@ -95,13 +96,20 @@ async def _newsroom(stories: list[articles.Story]) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def _serve(site: Path, *, say: Callable[[str], None]) -> None:
+async def _serve(out: Path, *, once: bool, say: Callable[[str], None]) -> None:
+    database = Database.beside(out / "state.db", origin=ORIGIN)
     try:
-        async with serve(site, host=HOST, port=0) as address:
+        dag = Dag(database, out / "site")
+        async with serve(out / "site", host=HOST, port=0, blocks=dag) as address:
+            say(f"  the same site for IPFS: {address}/ipfs/{dag.root()}?format=car")
+            if once:
+                return
             say(f"Open {address}/ in a browser. Ctrl-C ends it. To check it from elsewhere:")
             host = address.removeprefix("http://")
-            root = site.parent / "root" / "1.root.json"
+            root = out / "root" / "1.root.json"
             say(f"  mirror verify {address}/ --root {root} --allow-host {host}")
             await asyncio.Event().wait()
     except OSError as e:
         raise SettingsError(f"{HOST}: cannot serve there: {e.strerror}") from e
+    finally:
+        database.close()

@@ -11,8 +11,10 @@ from fault_evidence import assert_not_forked, assert_readable, assert_whole, sig
 from fault_newsroom import Newsroom, Story
 from fault_warm import START, Warm, make
 
+from mirror.database import Database
 from mirror.formats.checkpoint import Checkpoint  # noqa: TC001 - and not behind a condition
 from mirror.formats.paths import INDEX_PROOF
+from mirror.hold import Hold
 
 HOUR_S = 3600
 POWER_STEP = 8  # every so many boundaries the power is cut, too
@@ -45,7 +47,23 @@ def quiet(folder: Path, warm: Warm, room: Newsroom) -> int:
     return START + 2 * HOUR_S
 
 
-@pytest.mark.parametrize("scene", [first, busy, quiet])
+def held(folder: Path, warm: Warm, room: Newsroom) -> int:
+    """What waited goes out: one that was approved, one whose delay is over, edited meanwhile."""
+    make(folder, room)
+    settings = folder / "mirror.toml"
+    settings.write_text(settings.read_text().replace("delay_s = 0", f"delay_s = {HOUR_S}"))
+    room.publish(Story(1), Story(2), Story(3))
+    assert warm.run(folder, now=START)["status"] == 0
+    database = Database.beside(folder / "state.db", origin="faults.example")
+    hold = Hold(database)
+    with database.transaction():
+        hold.mark([hold.waiting()[1].n], approved=True)
+    database.close()
+    room.publish(Story(3, version=2))
+    return START + HOUR_S
+
+
+@pytest.mark.parametrize("scene", [first, busy, quiet, held])
 async def test_a_cycle_cut_at_any_write_boundary_is_brought_to_the_same_end(
     scene: Callable[[Path, Warm, Newsroom], int],
     memory: Path,

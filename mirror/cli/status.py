@@ -1,0 +1,83 @@
+"""The verb of an operator who looks: `status`."""
+
+import argparse
+import time
+from pathlib import Path
+
+from mirror import build
+from mirror.cli.terminal import DONE, FAILED, Verbs, add_config, answer, clear, now, say, verb
+from mirror.health import Health
+from mirror.settings import Settings
+
+WATCH_S = 2.0  # between two looks, which cost some milliseconds
+
+
+def add(verbs: Verbs) -> None:
+    """Add the verb."""
+    status = verb(verbs, "status", _status, "show how the mirror is; exit code 1 if not well")
+    add_config(status)
+    status.add_argument("--watch", action="store_true", help="look again every two seconds")
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    health = _look(arguments.config)
+    while arguments.watch:
+        clear()
+        _show(health)
+        time.sleep(WATCH_S)
+        health = _look(arguments.config)
+    if arguments.json:
+        answer(health.to_json())
+    else:
+        _show(health)
+    return DONE if health.ok else FAILED
+
+
+def _show(health: Health) -> None:
+    for line in told(health):
+        say(line)
+
+
+def _look(config: Path) -> Health:
+    settings = Settings.load(config)
+    database = build.database_beside(config, settings)
+    try:
+        return build.health_of(config, settings, database, now=now())
+    finally:
+        database.close()
+
+
+def told(health: Health) -> list[str]:
+    """Return lines for a person, the most important first."""
+    word = f"{health.spoken}, {_span(health.spoken_s)} ago" if health.spoken else "never"
+    running = "running" if health.running else "not running"
+    unpublished = health.leaves - health.published
+    lines = [
+        f"{health.origin}: {'well' if health.ok else 'NOT WELL'}; the daemon is {running}",
+        f"  log       {health.leaves} leaves, {health.articles} articles"
+        + (f"; {unpublished} leaves NOT PUBLISHED yet" if unpublished else ""),
+        f"  clock     last word {word}",
+        f"  root      {health.root}, until {health.root_ends}",
+        f"  cycle     {health.cycle or 'none yet'}",
+    ]
+    lines += [f"    {problem}" for problem in health.problems]
+    if health.stopped:
+        lines.append(f"  STOPPED   since {health.stopped}: `mirror release` ends it")
+    if health.holding:
+        lines.append(f"  holding   since {health.holding}: `mirror approve` publishes")
+    if health.waiting:
+        lines.append(f"  waiting   {health.waiting} articles: `mirror waiting` shows them")
+    for feed in health.feeds:
+        lines.append(f"  feed      {feed.url}")
+        lines.append(
+            f"    answered {feed.answered or 'never'}, due {feed.due or 'now'}"
+            + (f"; FAILED: {feed.problem}" if feed.problem else "")
+        )
+    return lines + [f"  {name:9} {value}" for name, value in health.notes.items()]
+
+
+def _span(seconds: int) -> str:
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,95 @@
+"""Where the log becomes a site: what is written when, and what is noted of it.
+
+The order of writes is the promise: what a checkpoint refers to first, the heads last. After a
+crash the same steps are taken again, with the same bytes.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from mirror import edition
+from mirror.dag import Dag
+from mirror.formats.paths import CHECKPOINT, INDEX_PROOF
+from mirror.pages.feeds import JSON_FEED
+from mirror.signer import Signer
+from mirror.stores import Store, write
+from mirror.threads import in_thread
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """The log's writer, the place that is written first, and the tree of that place's blocks."""
+
+    signer: Signer
+    site: Store
+    dag: Dag | None = None
+
+    async def publish(self, *, now: Callable[[], int]) -> None:
+        """Bring the site to where the log is; the same steps after a crash as without one.
+
+        Raises:
+            StoreError: something was not written; nothing refers to it yet.
+        """
+        log = self.signer.state.log()
+        if log.published == log.size:
+            return
+        files = await in_thread(edition.unsigned_files, self.signer)
+        await write(self.site, files)
+        await in_thread(self.signer.sign_checkpoint, now=now())
+        held = await self._held()
+        signed = await in_thread(edition.signed_files, self.signer, held)
+        await write(self.site, signed)
+        await in_thread(self._mark_published, {**files, **signed}, now=now())
+
+    async def refresh(self, *, now: int) -> None:
+        """Let the clock say that nothing is newer, if it is time; mend what a crash left."""
+        shown = await self.site.get(INDEX_PROOF) or b""
+        await self.put(await in_thread(edition.refreshed_files, self.signer, now=now, shown=shown))
+
+    async def put(self, heads: Mapping[str, bytes]) -> None:
+        """Write pages or heads that belong to no round."""
+        if heads:
+            await write(self.site, heads)
+            await in_thread(self._record, heads)
+
+    async def tidy(self, *, now: int) -> None:
+        """Remove what nothing published has referred to for long enough."""
+        paths = self.signer.state.garbage(now)
+        for path in paths:
+            await self.site.delete(path)
+        if paths:
+            await in_thread(self._forget, paths)
+
+    async def settle(self, *, progress: Callable[[str], None] = lambda _: None) -> None:
+        """Have a tree of the site's blocks that is the site's, before anything is published."""
+        if self.dag is None:
+            return
+        if not self.dag.built():
+            await in_thread(self.dag.rebuild, progress)
+        heads = {path: await self.site.get(path) for path in (CHECKPOINT, INDEX_PROOF)}
+        await in_thread(self._record, {path: data for path, data in heads.items() if data})
+
+    async def _held(self) -> Mapping[str, bytes]:
+        """Return what the site has of what its pages and feeds show anew."""
+        shown = await self.site.get(JSON_FEED)
+        paths = await in_thread(edition.wanted, self.signer, shown)
+        found = {path: await self.site.get(path) for path in sorted(paths)} | {JSON_FEED: shown}
+        return {path: data for path, data in found.items() if data is not None}
+
+    def _mark_published(self, files: Mapping[str, bytes], *, now: int) -> None:
+        state = self.signer.state
+        with state.transaction():
+            if self.dag:
+                self.dag.apply(files)
+            state.mark_published(state.log().size, now=now)
+
+    def _record(self, files: Mapping[str, bytes]) -> None:
+        if self.dag:
+            with self.signer.state.transaction():
+                self.dag.apply(files)
+
+    def _forget(self, paths: Sequence[str]) -> None:
+        with self.signer.state.transaction():
+            if self.dag:
+                self.dag.apply(dict.fromkeys(paths))
+            self.signer.state.forget_garbage(paths)
