@@ -36,21 +36,24 @@ faults: .venv/dev
 
 install: .venv/installed
 
-.venv/installed: requirements.lock pyproject.toml
+.venv/installed: requirements-build.lock requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --require-hashes -r requirements-build.lock
+	$(PIP) install --quiet --require-hashes --no-build-isolation -r requirements.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 .venv/dev: .venv/installed requirements-dev.lock
-	$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	$(PIP) install --quiet --require-hashes --no-build-isolation -r requirements-dev.lock
 	touch $@
 
-# Renew both lock files (needs uv); commit the result.
+# Renew the lock files (needs uv); commit the result. What builds is locked, too, and comes first:
+# the few packages that exist as source only are built with it, and not with what pip would fetch.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links
 lock:
-	$(LOCK) --upgrade --extra build pyproject.toml -o requirements.lock
-	$(LOCK) --extra build --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	printf 'hatchling==1.33.0\neditables\nsetuptools\nwheel\n' | $(LOCK) --upgrade - -o requirements-build.lock
+	$(LOCK) --upgrade pyproject.toml -o requirements.lock
+	$(LOCK) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
 
 clean:
 	rm -rf .venv
