@@ -9,6 +9,7 @@ Size: 2 to 4 kB an article. If lost: the log cannot go on (the daemon refuses to
 keep a copy. Who could abuse it: whoever alters it can make the daemon sign a fork.
 """
 
+import zlib
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -265,11 +266,15 @@ class State:
 
     def put_outbox(self, files: Mapping[str, bytes]) -> None:
         """Keep documents until they are in the site."""
-        self.db.execute_many("INSERT INTO outbox VALUES(?,?)", files.items())
+        # Packed: they go through the disk twice, and a round's are a third of what it writes.
+        rows = ((path, zlib.compress(data, 1)) for path, data in files.items())
+        self.db.execute_many("INSERT INTO outbox VALUES(?,?)", rows)
 
     def outbox(self) -> dict[str, bytes]:
         """Return the documents that are not known to be in the site."""
-        return dict(self.db.rows("SELECT path, bytes FROM outbox"))
+        rows = self.db.rows("SELECT path, bytes FROM outbox")
+        # The first edition kept them as they are; no document begins as packed bytes do.
+        return {path: zlib.decompress(data) if data[:1] == b"x" else data for path, data in rows}
 
     def add_garbage(self, paths: Iterable[str], *, keep_s: int) -> None:
         """Let `paths` be removed `keep_s` seconds after the present round is published."""

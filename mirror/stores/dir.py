@@ -28,9 +28,7 @@ GZIP_TIGHT = 10_000  # bytes: pages are checked to pass a 12,000 B curtain as gz
 MAX_TWINS = 512  # two rounds' articles, some 5 MB: more than lie between a page and its copy
 _STAGING = ".staging"  # same file system as the site; no path of a site begins with a dot
 _COMPRESSED = (".gz", ".br")
-# What programs ask for has only the form that all of them take: a tenth larger for the few that
-# take the other, and a third less to write.
-_FORMS = {".html": _COMPRESSED, ".json": (".gz",), ".xml": (".gz",)}
+_ENDINGS = (".html", ".json", ".xml")
 
 
 class DirStore:
@@ -109,7 +107,7 @@ class DirStore:
         self._remember(changed)
 
     def _remember(self, written: dict[str, bytes]) -> None:
-        pages = ((path, data) for path, data in written.items() if path.endswith(".html"))
+        pages = ((path, data) for path, data in written.items() if _forms(path) == _COMPRESSED)
         self._twins |= {data: path for path, data in pages if not is_head(path)}
         while len(self._twins) > MAX_TWINS:
             del self._twins[next(iter(self._twins))]
@@ -135,7 +133,7 @@ class DirStore:
         names = [path + suffix for suffix in (*_forms(path), "")]
         staged = [(f"{staging}/{number}", name) for number, name in enumerate(names, first)]
         twin = self._twins.get(data)
-        if not (twin and path.endswith(".html") and self._link(twin, staged)):
+        if not (twin and _forms(path) == _COMPRESSED and self._link(twin, staged)):
             for (temporary, _), form in zip(staged, _with_forms(path, data), strict=True):
                 _write_synced(temporary, form)
         return staged
@@ -185,7 +183,14 @@ class DirStore:
 
 
 def _forms(path: str) -> tuple[str, ...]:
-    return _FORMS.get(path[path.rfind(".") :], ())
+    """Return the compressed forms that stand beside `path`.
+
+    What each round writes anew, and what programs ask for, has only the one that all browsers and
+    programs take: a tenth larger than the other, and a third less to write.
+    """
+    if path.startswith("a/") and path.endswith(".html"):
+        return _COMPRESSED
+    return (".gz",) if path.endswith(_ENDINGS) else ()
 
 
 def _with_forms(path: str, data: bytes) -> Iterator[bytes]:
