@@ -45,6 +45,9 @@ SITE = {
 @pytest.fixture
 async def site(tmp_path: Path) -> Path:
     await write(DirStore(tmp_path / "site"), SITE)
+    # A store makes this form of what does not change every hour only; another program may.
+    packed = brotli.compress(SITE["index.html"])
+    (tmp_path / "site" / "index.html.br").write_bytes(packed)
     return tmp_path / "site"
 
 

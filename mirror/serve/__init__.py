@@ -1,9 +1,11 @@
 """The site over HTTP: its files as they are, its blocks by their CIDs, and how it is.
 
 One small server for a newsroom's own machine, for a clone and for the demo; for the public,
-nginx or Caddy stands in front. It keeps no address of a reader, in no log.
+nginx or Caddy stands in front. A reader's address is known while the connection is open, to share
+out the room, and is in no log.
 """
 
+import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +20,8 @@ from mirror.serve.walk import Blocks
 __all__ = ["Blocks", "Health", "Manners", "serve"]
 
 _DEFAULT = Manners()
+_FILES_EACH = 3  # of a connection: itself, what it reads, and one that it pushes out
+_FILES_ELSE = 1_024  # connections taken in one go, the database, the files of the process
 
 
 @asynccontextmanager
@@ -38,10 +42,10 @@ async def serve(
     Raises:
         OSError: the address is taken, or is not this machine's.
     """
+    _allow_files(_FILES_EACH * manners.max_connections + _FILES_ELSE)
     crowd = Crowd(manners)
     front = Front(site, blocks=blocks, health=health, crowd=crowd)
-    server = Server(front.answer, crowd)
-    runner = web.ServerRunner(server, shutdown_timeout=manners.farewell_s)
+    runner = web.ServerRunner(Server(front.answer, crowd), shutdown_timeout=manners.farewell_s)
     await runner.setup()
     crowd.watch()
     try:
@@ -51,3 +55,15 @@ async def serve(
     finally:
         crowd.stop()
         await runner.cleanup()
+
+
+def _allow_files(count: int) -> None:
+    """Let the process have `count` files open, or as many as its administrator allows.
+
+    Where no connection can be taken for want of one, the system is asked again and again, with
+    a traceback in the log each time.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

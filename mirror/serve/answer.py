@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
+from mirror.errors import MirrorError
 from mirror.serve.reply import Reply
 
 if TYPE_CHECKING:
@@ -87,15 +88,26 @@ class Answer(web.StreamResponse):
         if reply.pieces is None:
             await self._put_cut(reply.body, size)
             return
-        async with aclosing(reply.pieces()) as pieces:
-            async for piece in pieces:
-                if self._framed:
-                    await self._put(b"%x\r\n" % len(piece))
-                await self._put_cut(piece, size)
-                if self._framed:
-                    await self._put(b"\r\n")
+        try:
+            async with aclosing(reply.pieces()) as pieces:
+                async for piece in pieces:
+                    await self._put_piece(piece, size)
+        except (MirrorError, OSError) as e:
+            if reply.chunked and not self._framed:  # the end of the connection would be its end
+                self._connection.reset()
+            if isinstance(e, ConnectionError):
+                raise
+            self._connection.crowd.failed(e)
+            raise ConnectionAbortedError from e
         if self._framed:
             await self._put(b"0\r\n\r\n")
+
+    async def _put_piece(self, piece: bytes, size: int) -> None:
+        if self._framed:
+            await self._put(b"%x\r\n" % len(piece))
+        await self._put_cut(piece, size)
+        if self._framed:
+            await self._put(b"\r\n")
 
     async def _put_cut(self, data: bytes, size: int) -> None:
         view = memoryview(data)

@@ -7,6 +7,8 @@ with its own version and the stranger's bytes, after logging their address. All 
 
 import asyncio
 import logging
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
@@ -15,10 +17,13 @@ from aiohttp import web
 from mirror.serve.answer import Answer, Dates
 from mirror.serve.manners import Manners
 from mirror.serve.reply import FAILED, MALFORMED, TOO_LONG
+from mirror.serve.room import address_of, who_leaves
 
 Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 _log = logging.getLogger(__name__)
+
+_QUIET_S = 60.0
 
 
 class Crowd:
@@ -31,6 +36,7 @@ class Crowd:
         times = (manners.header_s, manners.idle_s, manners.answer_s, manners.linger_s)
         self._interval_s = min(1.0, *(each / 4 for each in times))
         self._timer: asyncio.TimerHandle | None = None
+        self._silent_until = 0.0
 
     def watch(self) -> None:
         """Cut who is late, now and several times within the shortest limit.
@@ -49,18 +55,22 @@ class Crowd:
             self._timer.cancel()
 
     def admit(self, newcomer: "Connection") -> bool:
-        """Return whether there is room for one more.
-
-        At the bound, whoever has gone longest without a whole request makes room: so a flood
-        of silent connections pushes out itself, and those who ask at once are answered.
-        """
+        """Return whether there is room for one more; at the bound, another may make it."""
         if len(self.open) >= self.manners.max_connections:
-            waiting = [each for each in self.open if not each.busy]
-            if not waiting:
+            before = newcomer.since - self.manners.stall_s
+            leaving = who_leaves(self.open, newcomer, before=before)
+            if leaving is None:
                 return False
-            min(waiting, key=lambda each: each.since).cut()
+            leaving.cut()
         self.open.add(newcomer)
         return True
+
+    def failed(self, why: Exception) -> None:
+        """Log what kept an answer from being made, once a minute: strangers ask more often."""
+        now = asyncio.get_running_loop().time()
+        if now >= self._silent_until:
+            self._silent_until = now + _QUIET_S
+            _log.warning("could not answer, or not to the end: %s", why)
 
 
 class Connection(web.RequestHandler):
@@ -83,55 +93,68 @@ class Connection(web.RequestHandler):
         self.busy = False
         self.since = self._loop.time()
         self.deadline = self.since + manners.header_s
-        self._crowd = crowd
+        self.address = b""
+        self.crowd = crowd
         self._wire: asyncio.Transport | None = None
-        self._unparsed = 0
+        self._ahead = 0  # bytes that came and belong to no answer that was begun
+        self._begun = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, or close at once where there is no room."""
         assert isinstance(transport, asyncio.Transport)  # noqa: S101 - TCP
         self._wire = transport
-        if self._crowd.admit(self):
+        self.address = address_of(transport.get_extra_info("peername"))
+        if self.crowd.admit(self):
             super().connection_made(transport)
         else:
             transport.abort()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End."""
-        self._crowd.open.discard(self)
+        self.crowd.open.discard(self)
         super().connection_lost(exc)
 
     def cut(self) -> None:
         """Close now, whatever was still to be sent."""
-        self._crowd.open.discard(self)
+        self.crowd.open.discard(self)
         if self._wire:
             self._wire.abort()
 
-    def data_received(self, data: bytes) -> None:
-        """Parse what came, in parts: so no headers grow beyond the bound before they are counted.
+    def reset(self) -> None:
+        """Cut so that it looks cut: where the end of the connection is the end of an answer."""
+        if self._wire:
+            one = self._wire.get_extra_info("socket")
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.cut()
 
-        aiohttp's own bounds are for one line and for the number of lines.
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, in parts: so nothing grows beyond the bound before it is counted.
+
+        aiohttp's own bounds are for one line, for the number of lines, and for that of requests
+        behind one that is answered: together 8 MB a connection.
         """
         size = self.manners.max_header_bytes
         for start in range(0, len(data) or 1, size):
-            part = data[start : start + size]
-            if part and not self.busy and not self._unparsed:
-                self.deadline = self._loop.time() + self.manners.header_s
-            requests = self._request_count
-            super().data_received(part)
-            if self._request_count != requests:
-                self._unparsed = 0
-            elif not self.busy:
-                self._unparsed += len(part)
-            if self._unparsed > size:
+            self._take(data[start : start + size])
+            if self._ahead <= size:
+                continue
+            if self.busy or self._request_count > self._begun:
+                self.close()  # after the answer under way; nothing that comes is parsed
+            else:
                 self._refuse()
-                return
+            return
+
+    def _take(self, part: bytes) -> None:
+        if part and not self.busy and not self._ahead:
+            self.deadline = self._loop.time() + self.manners.header_s
+        super().data_received(part)
+        self._ahead += len(part)
 
     def _refuse(self) -> None:
         """Answer what was not read to its end, and let it run dry for a while."""
         if self._close or self._wire is None or self._wire.is_closing():
             return
-        answer = TOO_LONG.head + self._crowd.dates.line() + b"Connection: close\r\n\r\n"
+        answer = TOO_LONG.head + self.crowd.dates.line() + b"Connection: close\r\n\r\n"
         self._wire.write(answer + TOO_LONG.body)
         self._wire.write_eof()
         self.busy = True
@@ -141,11 +164,15 @@ class Connection(web.RequestHandler):
     def begun(self) -> None:
         """Count the time of an answer from now."""
         self.busy = True
+        self._begun += 1
+        if self._begun == self._request_count:
+            self._ahead = 0
         self.took()
 
     def took(self) -> None:
         """Give the reader, who took a piece, time for the next."""
-        self.deadline = self._loop.time() + self.manners.answer_s
+        self.since = self._loop.time()
+        self.deadline = self.since + self.manners.answer_s
 
     def answered(self, *, kept: bool) -> None:
         """Wait for the next request, or for the reader to take the rest of this answer."""
@@ -168,9 +195,9 @@ class Connection(web.RequestHandler):
         was sent and is left out.
         """
         if status == HTTPStatus.BAD_REQUEST:
-            return Answer(MALFORMED, self._crowd.dates.line(), self)
+            return Answer(MALFORMED, self.crowd.dates.line(), self)
         _log.error("failed to answer a request", exc_info=exc)
-        return Answer(FAILED, self._crowd.dates.line(), self)
+        return Answer(FAILED, self.crowd.dates.line(), self)
 
 
 class Server(web.Server):

@@ -4,6 +4,7 @@ The folder changes while it is served: files come by rename, the compressed form
 before the plain file. A form is believed only if it unpacks to the plain file's very bytes.
 """
 
+import errno
 import hashlib
 import os
 import stat
@@ -27,6 +28,7 @@ Stamp = tuple[int, int, int]
 
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # a pipe does not hold us up
 _FOLDER = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
+_FAILING = (errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 _GZIP = 16 + zlib.MAX_WBITS
 
 
@@ -59,7 +61,11 @@ def stamp(file: str) -> Stamp | None:
 
 
 def opened(site: str, path: str) -> int | None:
-    """Return a descriptor of the file at `path`, None if there is none, or a link on the way."""
+    """Return a descriptor of the file at `path`, None if there is none, or a link on the way.
+
+    Raises:
+        OSError: the disk fails, or too many files are open; the file may be there.
+    """
     *folders, name = path.split("/")
     try:
         at = os.open(site, _FOLDER & ~os.O_NOFOLLOW)
@@ -71,8 +77,10 @@ def opened(site: str, path: str) -> int | None:
             found = os.open(name, _OPEN, dir_fd=at)
         finally:
             os.close(at)
-    except OSError:  # not there, a link, or a longer name than the disk takes
-        return None
+    except OSError as e:
+        if e.errno in _FAILING:
+            raise
+        return None  # not there, a link, or a longer name than the disk takes
     if stat.S_ISREG(os.fstat(found).st_mode):
         return found
     os.close(found)

@@ -8,12 +8,20 @@ from pathlib import Path
 
 from aiohttp import web
 
-from mirror.errors import FormatError
+from mirror.errors import FormatError, MirrorError
 from mirror.serve.answer import Answer
 from mirror.serve.ask import PREFIX
 from mirror.serve.connection import Connection, Crowd
 from mirror.serve.gateway import Gateway
-from mirror.serve.reply import NOT_ALLOWED, NOT_FOUND, PREFLIGHT, WITH_BODY, Reply, head
+from mirror.serve.reply import (
+    NOT_ALLOWED,
+    NOT_FOUND,
+    PREFLIGHT,
+    UNAVAILABLE,
+    WITH_BODY,
+    Reply,
+    head,
+)
 from mirror.serve.site import Site
 from mirror.serve.target import Target
 from mirror.serve.walk import Blocks
@@ -35,7 +43,7 @@ class Front:
         self._close = manners.close
         self._dates = crowd.dates
         self._readings = asyncio.Semaphore(manners.max_readings)
-        self._site = Site(site.resolve(), manners, self._readings)
+        self._site = Site(site.absolute(), manners, self._readings)
         self._gateway = Gateway(blocks, manners, self._readings) if blocks else None
         self._health = health
 
@@ -45,12 +53,17 @@ class Front:
         assert isinstance(connection, Connection)  # noqa: S101 - `Server` makes no others
         connection.begun()
         if request.method in ("GET", "HEAD"):
-            reply, kept = (WITH_BODY, False) if request.body_exists else await self._reply(request)
+            try:
+                body = request.body_exists
+                reply, kept = (WITH_BODY, False) if body else await self._reply(request, connection)
+            except (MirrorError, OSError) as e:  # the database or the disk, not who asked
+                connection.crowd.failed(e)
+                reply, kept = UNAVAILABLE, False
         else:
             reply, kept = PREFLIGHT if request.method == "OPTIONS" else NOT_ALLOWED, False
         return Answer(reply, self._dates.line(), connection).to(request, close=not kept)
 
-    async def _reply(self, request: web.BaseRequest) -> tuple[Reply, bool]:
+    async def _reply(self, request: web.BaseRequest, connection: Connection) -> tuple[Reply, bool]:
         """Return the reply, and whether the connection may be kept after it."""
         try:
             target = Target.parse(request.raw_path)
@@ -60,6 +73,7 @@ class Front:
         if self._gateway and target.path.startswith(PREFIX):
             reply = await self._gateway.reply(
                 target,
+                connection,
                 accept=", ".join(request.headers.getall("Accept", ())),
                 if_none_match=asked("If-None-Match", ""),
                 only_if_cached="only-if-cached" in asked("Cache-Control", ""),

@@ -2,15 +2,14 @@
 
 import asyncio
 import hashlib
-import logging
 from collections.abc import AsyncGenerator, Iterator
 
-from mirror.errors import FormatError
 from mirror.formats import car
 from mirror.formats.cid import PROBE, Buffer, Cid
 from mirror.serve.ask import PREFIX, RAW, Ask, RefusedError
 from mirror.serve.manners import Manners
 from mirror.serve.reply import Reply, head, plain
+from mirror.serve.room import Guest, who_leaves
 from mirror.serve.target import Target, has_tag
 from mirror.serve.walk import Blocks, read, resolve, walk
 from mirror.threads import in_thread
@@ -18,8 +17,6 @@ from mirror.threads import in_thread
 _FOREVER = "public, max-age=29030400, immutable"  # the number of the specification: 48 weeks
 _EMPTY_CAR = bytes.fromhex("19a265726f6f747381d82a45000155000067") + b"version\x01"
 """An archive of no blocks whose root is the probe's CID, `01 55 00 00`."""
-
-_log = logging.getLogger(__name__)
 
 
 class Gateway:
@@ -29,20 +26,26 @@ class Gateway:
         self._blocks = blocks
         self._manners = manners
         self._readings = readings
-        self._cars = 0
+        self._cars: set[Guest] = set()
 
     async def reply(
-        self, target: Target, *, accept: str, if_none_match: str, only_if_cached: bool
+        self, target: Target, guest: Guest, *, accept: str, if_none_match: str, only_if_cached: bool
     ) -> Reply:
-        """Return the answer to a request for `/ipfs/…`."""
+        """Return the answer to a request for `/ipfs/…` from `guest`.
+
+        Raises:
+            MirrorError: the blocks cannot be read now.
+        """
         try:
             ask = Ask.parse(target.path, target.query, accept)
             tag = _tag(ask)
             if ask.root is None:
                 body = b"" if ask.kind == RAW else _EMPTY_CAR
                 return Reply(_head(ask, target, tag, len(body)), body)
-            make = self._raw if ask.kind == RAW else self._car
-            reply = await make(ask, ask.root, target, tag)
+            if ask.kind == RAW:
+                reply = await self._raw(ask, ask.root, target, tag)
+            else:
+                reply = await self._car(ask, ask.root, target, tag, guest)
         except RefusedError as e:
             # "412 if the root block is not immediately available"
             status = 412 if only_if_cached and e.status == 404 else e.status
@@ -58,38 +61,49 @@ class Gateway:
             raise RefusedError(404, "There is no such block here.")
         return Reply(_head(ask, target, tag, len(block)), block)
 
-    async def _car(self, ask: Ask, root: Cid, target: Target, tag: str) -> Reply:
+    async def _car(self, ask: Ask, root: Cid, target: Target, tag: str, guest: Guest) -> Reply:
         async with self._readings:
             way = await in_thread(resolve, self._blocks, root, ask.names)
         if way is None:
             raise RefusedError(404, "There is no such content here.")
-        if self._cars >= self._manners.max_cars:
+        if not self._has_room(guest):
             busy = "Too many archives are being sent; try again."
             return plain(503, busy, ("Retry-After", "30"))
 
         def pieces() -> AsyncGenerator[bytes, None]:
             limit = self._manners.max_car_blocks
             blocks = walk(self._blocks, way, ask.scope, span=ask.span, dups=ask.dups, limit=limit)
-            return self._pieces(car.write(root, blocks))
+            return self._pieces(car.write(root, blocks), guest)
 
         return Reply(_head(ask, target, tag, None), pieces=pieces, chunked=True)
 
-    async def _pieces(self, archive: Iterator[Buffer]) -> AsyncGenerator[bytes, None]:
+    def _has_room(self, guest: Guest) -> bool:
+        """Return whether one more archive may be sent; at the bound, another may be cut for it."""
+        if len(self._cars) < self._manners.max_cars:
+            return True
+        before = asyncio.get_running_loop().time() - self._manners.stall_s
+        leaving = who_leaves(self._cars, guest, before=before)
+        if leaving is None:
+            return False
+        self._cars.discard(leaving)
+        leaving.cut()
+        return True
+
+    async def _pieces(self, archive: Iterator[Buffer], guest: Guest) -> AsyncGenerator[bytes, None]:
         """Yield an archive, of which a piece is made when the one before was taken.
 
         Raises:
-            ConnectionAbortedError: it cannot be made to its end, and the connection is to be
-                cut, so that nobody takes what came for the whole.
+            FormatError: it cannot be made to its end.
+            ConnectionAbortedError: others came first while the guest took earlier answers.
         """
-        self._cars += 1
+        if len(self._cars) >= self._manners.max_cars:
+            raise ConnectionAbortedError
+        self._cars.add(guest)
         try:
             while piece := await in_thread(_piece, archive, self._manners.piece_bytes):
                 yield piece
-        except FormatError as e:
-            _log.warning("broke off an archive", extra={"reason": str(e)})
-            raise ConnectionAbortedError from e
         finally:
-            self._cars -= 1
+            self._cars.discard(guest)
 
 
 def _piece(archive: Iterator[Buffer], size: int) -> bytes:

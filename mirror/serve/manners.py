@@ -13,8 +13,9 @@ class Manners:
     alive all the same: they are not read behind a curtain, and a clone asks for thousands."""
 
     max_connections: int = 512
-    """Below the 1,024 files that a process may open by default. One more pushes out the one
-    that has gone longest without a whole request; where each has made one, it is closed."""
+    """One more pushes out one that is silent, or of an address that has more than its share, or
+    stalled; where there is none, it is closed. Each may have a file open: `serve` asks the
+    system for as many, where a process may have 1,024 by default."""
 
     backlog: int = 256
     """Connections that the system holds until they are taken: half a burst of `max_connections`."""
@@ -30,6 +31,10 @@ class Manners:
     """For making an answer, and then for taking each `piece_bytes` of it: about 1 kB/s, a
     sixth of the slowest reader aimed at. A page fits in one piece."""
 
+    stall_s: float = 15
+    """Without room for one more, who has taken nothing of an answer for so long leaves. The
+    slowest reader aimed at takes `piece_bytes` in eleven."""
+
     linger_s: float = 2
     """Between a refusal of what was not read to its end and the cut: time to read why."""
 
@@ -37,8 +42,9 @@ class Manners:
     """For answers under way when the server stops."""
 
     max_header_bytes: int = 16_384
-    """Of a request line and headers, counted as they arrive. A browser sends under 2 kB; with
-    `max_connections` this bounds what strangers can make the server hold to 8 MB."""
+    """Of a request line and headers, and of all that is sent before the answer to an earlier
+    request was taken, counted as they arrive. A browser sends under 2 kB;
+    `max_connections` that send all they may and take nothing cost 140 MB."""
 
     max_line_bytes: int = 4_096
     """Of a request line or one header. The longest path of a site has some 110 characters."""
@@ -65,7 +71,8 @@ class Manners:
     who ask for what is not in memory may not take them all."""
 
     max_cars: int = 4
-    """Archives sent at once; one more is told to come back."""
+    """Archives sent at once; one more takes the place of one as a connection does, or is told to
+    come back."""
 
     max_car_blocks: int = 100_000
     """Of one archive. What was sent is remembered, some 100 bytes a block, to send it once:

@@ -44,6 +44,7 @@ NOT_ALLOWED = plain(405, "Only GET and HEAD are answered here.", ("Allow", "GET,
 WITH_BODY = plain(413, "A request with a body is not read.")
 TOO_LONG = plain(431, "The request is too long.")
 MALFORMED = plain(400, "This is no request that is understood here.")
+UNAVAILABLE = plain(503, "This cannot be read now; try again.", ("Retry-After", "30"))
 FAILED = plain(500, "This failed here; the fault is not yours.")
 PREFLIGHT = Reply(
     head(
