@@ -26,8 +26,10 @@ from mirror.cycle import ROUND, Desk, publish, run_cycle
 from mirror.dag import Dag
 from mirror.formats.url import article_id
 from mirror.keys import Keys
+from mirror.pages.archive import last_written
 from mirror.signer import Draft, Signer
 from mirror.state import State
+from mirror.stores import write
 from mirror.stores.dir import DirStore
 
 SIZES = (1_000, 10_000, 100_000)
@@ -158,6 +160,8 @@ async def _published(folder: Path, size: int) -> list[Row]:
 
 async def _heads(desk: Desk) -> None:
     """Let the site show the log, of which no file was kept while it was made."""
+    pages = last_written(desk.state.count()).values()
+    await write(desk.site, dict.fromkeys(pages, b"made while the archive was"))
     for draft in _drafts([10**6]):
         desk.signer.append([draft], now=int(time.time()))
         await publish(desk, now=lambda: int(time.time()))

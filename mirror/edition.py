@@ -14,7 +14,7 @@ from mirror.formats.index import NEWEST, Index
 from mirror.formats.paths import CHECKPOINT, article_folder, revision_path, short_id
 from mirror.formats.record import Doc, Void
 from mirror.pages import atom
-from mirror.pages.archive import Archive, Line
+from mirror.pages.archive import Archive, Line, last_written, missing
 from mirror.pages.check import check_page
 from mirror.pages.feeds import JSON_FEED, SUMMARY_FEED, Feed
 from mirror.pages.frame import Frame
@@ -41,10 +41,11 @@ def unsigned_files(signer: Signer) -> dict[str, bytes]:
 
 
 def wanted(signer: Signer, shown: bytes | None) -> set[str]:
-    """Return which articles of the site `signed_files` shows; `shown` is its last `feed.json`.
+    """Return which files of the site `signed_files` asks for; `shown` is its last `feed.json`.
 
     As a rule they are the other two of a new article's page in the feed of full texts. Where
-    `shown` is lost, or older than this edition, they are the thirty newest as well.
+    `shown` is lost, or older than this edition, they are the thirty newest as well. And a page of
+    each 64 of the archive, which a site may not have yet.
     """
     appended = _Appended.of(signer)
     told, feed = remembered(shown or b""), _feed(signer)
@@ -52,7 +53,8 @@ def wanted(signer: Signer, shown: bytes | None) -> set[str]:
     for each in appended.thirds.values():
         rows += [row for row in each if not row.void]
     # What is newer than the site is in the outbox.
-    return {_path(row) for row in rows if row.leaf < appended.log.published}
+    articles = {_path(row) for row in rows if row.leaf < appended.log.published}
+    return articles | set(last_written(appended.before).values())
 
 
 def signed_files(signer: Signer, held: Mapping[str, bytes] = NOTHING) -> dict[str, bytes]:
@@ -113,6 +115,7 @@ def _lists(
     """Return the front page with its signatures, the feeds, the archive and the pages of text."""
     log, feed = appended.log, _feed(signer)
     told = remembered(held.get(JSON_FEED, b""))
+    lacking = missing(appended.numbers, before=appended.before, held=held)
     newest = [_story(row, held.get(_path(row), b"")) for row in signer.state.newest(NEWEST)]
     newest = [replace(each, told=each.told or told.get(feed.key(each))) for each in newest]
     front = front_page(feed.frame, newest, issued=index.issued, count=index.count)
@@ -124,7 +127,7 @@ def _lists(
         "check.html": check_page(feed.frame, signer.root),
         SUMMARY_FEED: atom.summary_feed(feed, newest, issued=index.issued),
         JSON_FEED: json_feed(feed, newest),
-        **archive.files(appended.numbers),
+        **archive.files(appended.numbers | lacking),
     }
     files |= signer.keys.sign_file(
         "index.html", front, leaf=log.index_leaf, time=log.time, more=until

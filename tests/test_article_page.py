@@ -68,7 +68,8 @@ def test_a_page_says_all_that_a_reader_needs():
     for piece in (
         '<html lang="en" dir="ltr">',
         "<title>No ferry &amp; no &lt;bread&gt; · The Harbour</title>",
-        '<body><header><nav><a href="about:blank" rel="noreferrer"><b>Quick exit</b></a></nav>',
+        '<body><header><nav role="none"><a href="about:blank" rel="noreferrer">',
+        "<b>Quick exit</b></a></nav>",
         '<a href="../../../../../index.html" dir="auto">The Harbour</a></header>',
         '<h1 itemprop="headline">No ferry &amp; no &lt;bread&gt;</h1>',
         '<span itemprop="author">Anna Reporter</span>, <span itemprop="author">Jo Writer</span>',

@@ -34,6 +34,7 @@ async def test_the_demo_once_is_done_only_if_all_was_verified(tmp_path: Path):
     assert report.revisions == len(articles.STORIES) + 1
     assert sum(each.rev == 2 for each in report.articles) == 1
     assert not any("problem" in line for line in said)
+    assert len(list((made / "site").rglob("1-2.html"))) == 1  # the longest one comes in parts
 
 
 async def test_the_demo_fails_if_something_is_not_valid(
@@ -57,11 +58,20 @@ async def test_the_demo_fails_if_something_is_not_valid(
     assert any("tampered" in line for line in said)
 
 
-def test_the_demos_newsroom_writes_three_languages_and_a_teaser():
-    assert {story.lang for story in articles.STORIES} == {"en", "ru", "fa"}
+def test_the_demos_newsroom_writes_five_languages_and_a_teaser():
+    assert {story.lang for story in articles.STORIES} == set(articles.LANGUAGES)
+    assert set(articles.LANGUAGES) == {"en", "ru", "fa", "ar", "zh-Hans"}
     assert any(story.teaser for story in articles.STORIES)
     assert articles.CORRECTED.slug in {story.slug for story in articles.STORIES}
     assert articles.CORRECTED not in articles.STORIES
+
+
+def test_the_demos_articles_have_all_that_a_page_can_show():
+    markup = "".join(story.html for story in articles.STORIES)
+
+    assert len(articles.STORIES) >= 12
+    for tag in ("figure", "h2", "blockquote", "ul", "table", "th"):
+        assert f"<{tag}>" in markup
 
 
 def test_the_demo_serves_what_it_made_until_it_is_interrupted(tmp_path: Path):

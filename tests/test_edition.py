@@ -19,7 +19,7 @@ from mirror.errors import StoreError
 from mirror.formats.index import Item, levels
 from mirror.formats.minisig import MiniSignature
 from mirror.formats.paths import article_folder
-from mirror.pages.archive import Archive, Line
+from mirror.pages.archive import Archive, Line, last_written, missing
 from mirror.pages.feeds import JSON_FEED
 from mirror.pages.frame import Frame
 from mirror.signer import Signer
@@ -165,8 +165,10 @@ async def test_summaries_of_older_articles_come_from_the_feed_before(
     asked_without = wanted(signer, None)
 
     folders = {article_folder(signer.state.articles(n, n + 1)[0].short) for n in (6, 7, 3, 4, 5)}
-    assert {posixpath.dirname(path) for path in asked} == folders  # pages 2, and 1 before it
-    assert len(asked_without) == 8
+    assert "archive/0/0.html" in asked
+    found = {posixpath.dirname(path) for path in asked if path.startswith("a/")}
+    assert found == folders  # pages 2, and 1 before it
+    assert len(asked_without) == 9
 
     await publish(quiet_desk(signer, store), now=lambda: NOW + 9000)
 
@@ -297,6 +299,44 @@ def test_one_new_article_changes_a_page_a_level(site: tuple[Signer, MemoryStore]
     assert sum(end - start for start, end in asked) <= 64 + 3 * 64 * levels(count)
 
 
+async def test_a_site_from_before_there_was_an_archive_gets_it_in_few_rounds(tmp_path: Path):
+    signer, store = opened(tmp_path)
+    fill(signer.state, 10_000)
+    made = []
+    for number in (1, 2):
+        store.order.clear()
+        await grown(signer, store, number)
+        made.append(sum(path.startswith("archive/0/") for path in set(store.order)))
+    store.fails, store.keeps_when_failing = "archive/0/30.html".__eq__, True
+    with pytest.raises(StoreError):
+        await grown(signer, store, 3)
+    store.fails = lambda _: False
+    await run_cycle(quiet_desk(signer, store), now=lambda: NOW + 9000)
+
+    assert max(made) <= 65
+    assert len(reached(store.kept)) == 10_003
+    signer.state.close()
+
+
+@pytest.mark.parametrize(
+    ("count", "before"), [(1, 0), (64, 63), (65, 64), (4097, 4096), (9000, 8999)]
+)
+def test_a_site_that_has_its_archive_lacks_none_of_it(count: int, before: int):
+    held = set(last_written(before).values())
+
+    assert missing(range(before, count), before=before, held=held) == set()
+    assert last_written(0) == {}
+    assert not before or missing([], before=before, held=()) != set()
+
+
+def test_a_touched_page_never_hides_that_those_beside_it_are_missing():
+    held = {"archive/1/2.html"}  # of 10,000 articles: 0 and 1 are missing
+
+    assert min(missing([], before=10_000, held=held)) == 4096
+    assert min(missing([7], before=10_000, held=held)) == 0
+    assert len(missing([7], before=10_000, held=held)) == 128
+
+
 async def test_one_new_article_among_ten_thousand_touches_few_paths(tmp_path: Path):
     signer, store = opened(tmp_path)
     fill(signer.state, 10_000)
@@ -307,10 +347,11 @@ async def test_one_new_article_among_ten_thousand_touches_few_paths(tmp_path: Pa
         reads.append(path)
         return await get(path)
 
-    await grown(signer, store, 1)  # the feed of the filled archive is not there yet
+    # The filled archive has no feed yet, and its pages are made 64 a round.
+    await grown(signer, store, 1, 2, 3)
     store.order.clear()
     store.get = counted  # type: ignore[method-assign]
-    await grown(signer, store, 2)
+    await grown(signer, store, 4)
     people = [path for path in store.order if path.endswith((".html", ".xml", ".json"))]
 
     assert len(people) <= 16

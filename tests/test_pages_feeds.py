@@ -21,6 +21,11 @@ from mirror.pages.story import Story, Text
 
 FEED = Feed(frame(), NOW)
 ATOM = "{http://www.w3.org/2005/Atom}"
+ITEM_KEYS = {"id", "url", "external_url", "title", "content_text", "date_published"} | {
+    "date_modified",
+    "authors",
+    "language",
+}
 BASE = "https://one.example/any/folder/feed.xml"
 
 
@@ -155,7 +160,7 @@ def test_hostile_words_are_text_in_every_feed():
     assert atom.feed.title_detail.type == "text/plain"
     assert document.find(f"{ATOM}title").text == EVIL.replace("\x0b", " ")
     assert document.find(f"{ATOM}entry/{ATOM}content").text == "<p>&lt; ]]></p>"
-    assert json.loads(json_feed(feed, [evil]))["items"][0]["title"] == EVIL
+    assert json.loads(json_feed(feed, [evil]))["items"][0]["title"] == EVIL.removesuffix(" \x0b")
 
 
 def test_a_full_text_is_html_with_its_direction_and_the_next_part():
@@ -207,3 +212,38 @@ def test_a_round_touches_the_pages_of_its_articles(
 ):
     assert touched(numbers, count=count, before=before) == pages
     assert PAGE == 3
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("gone", [set(), {0}, {1, 2}, {0, 1, 2, 3}])
+def test_a_feed_in_pages_is_what_rfc_5005_says_whatever_was_withdrawn(count: int, gone: set[int]):
+    files = {}
+    for page in range(-(-count // PAGE)):
+        left = [n for n in range(page * PAGE, min((page + 1) * PAGE, count)) if n not in gone]
+        files |= full(page, [with_text(story(n), f"<p>{n}</p>") for n in left], count)
+
+    path, seen = "full.xml", []
+    while path:
+        found = parsed(files[f"feed/{path}"]).feed
+        links = {link.rel: link.href.rsplit("/", 1)[1] for link in found.links}
+        assert links["self"] == path
+        assert found.id == "tag:mirror.example,2026-11-18:harbour/full"
+        assert (b"<fh:archive " in files[f"feed/{path}"]) == (path != "full.xml")
+        if path != "full.xml":
+            assert links["current"] == "full.xml"
+        seen += [entry.title for entry in parsed(files[f"feed/{path}"]).entries]
+        path = links.get("prev-archive", "")
+
+    assert seen == [f"Story {n}" for n in reversed(range(count)) if n not in gone]
+
+
+def test_the_json_feed_has_what_version_1_1_demands():
+    untold = replace(story(1), told=None, lang="")
+    found = json.loads(json_feed(FEED, [story(2), untold]))
+
+    assert {"version", "title", "items"} <= set(found)
+    for item in found["items"]:
+        assert isinstance(item["id"], str) and isinstance(item["content_text"], str)
+        assert all(each.startswith("_") or each in ITEM_KEYS for each in item)
+        assert all(set(author) == {"name"} for author in item.get("authors", ()))
+    assert "language" not in found["items"][1]

@@ -79,7 +79,8 @@ def test_every_page_is_well_formed_harmless_and_in_its_readers_language(lang: st
         shown = lang if lang in LANGUAGES else "en"
         dir_ = "rtl" if lang in ("fa", "ar") else "ltr"
         assert page.html.startswith(f'<!doctype html><html lang="{shown}" dir="{dir_}">')
-        assert page.links[0] == "about:blank" or name == "front"
+        assert [link.rpartition("/")[2] for link in page.links[:2]] == ["feed.xml", "feed.json"]
+        assert page.links[2] == "about:blank"
         assert page.html.index("about:blank") < page.html.index("index.html")
 
 
@@ -127,6 +128,17 @@ def test_the_front_page_shows_titles_dates_and_the_first_sentences_of_the_first(
     assert '<li lang="fa" dir="rtl">' in page.html
     assert '<bdi dir="ltr"><time>2026-11-18</time></bdi>' in page.html
     assert {"archive/index.html", "mirrors.html", "check.html", "feed.xml"} <= set(page.links)
+
+
+@pytest.mark.parametrize("lang", LANGUAGES)
+def test_every_page_has_one_heading_above_the_others_and_one_landmark_of_links(lang: str):
+    for name, data in pages(lang).items():
+        html = data.decode()
+
+        tops = html.count("<h1") + html.count('role="heading" aria-level="1"')
+        assert tops == (0 if "alias" in name else 1), name
+        assert html.count("<nav") - html.count('<nav role="none"') == 1, name
+        assert "@media print{nav{display:none}}" in html
 
 
 def test_a_front_page_without_articles_is_a_page():

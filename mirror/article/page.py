@@ -11,8 +11,9 @@ from html import escape
 
 from mirror.article.article import Article
 from mirror.article.parts import fits, in_parts
-from mirror.article.shell import TO_ROOT, opening, own_words, site_links
+from mirror.article.shell import TO_ROOT, in_line, opening, own_words, site_links
 from mirror.article.strings import Strings, strings
+from mirror.article.text import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +79,14 @@ def _file(
     newsroom = sheet.masthead.newsroom
     pages = [
         opening(
-            f"{article.title} · {newsroom}",
+            plain(f"{article.title} · {newsroom}"),
             newsroom=newsroom,
             lang=article.lang,
             dir_=article.dir,
             top=TO_ROOT,
         ),
         '<main class="t" itemscope itemtype="https://schema.org/NewsArticle">'
-        f'<h1 itemprop="headline">{escape(article.title, quote=False)}</h1>',
+        f'<h1 itemprop="headline">{escape(in_line(article.title), quote=False)}</h1>',
         _byline(sheet, part, parts),
         '<div itemprop="articleBody">\n',
         "\n".join(blocks),
@@ -99,7 +100,9 @@ def _file(
 
 def _byline(sheet: _Sheet, part: int, parts: int) -> str:
     article, own = sheet.article, _own(sheet.article)
-    names = ", ".join(f'<span itemprop="author">{escape(name)}</span>' for name in article.authors)
+    names = ", ".join(
+        f'<span itemprop="author">{escape(in_line(plain(name)))}</span>' for name in article.authors
+    )
     date = article.published
     when = (
         f'<time itemprop="datePublished" datetime="{escape(date)}">'
@@ -131,7 +134,8 @@ def _navigation(sheet: _Sheet, part: int, parts: int, later: Sequence[bytes]) ->
         for number, data in enumerate(later, 2)
     ]
     listing = f"<p>{words.parts.format(parts=parts)}</p><ul>{''.join(items)}</ul>" if items else ""
-    return f"<nav{_own(sheet.article)}><p>{' · '.join(links)}</p>{listing}</nav>"
+    named = f' aria-label="{words.parts.format(parts=parts)}"'
+    return f"<nav{named}{_own(sheet.article)}><p>{' · '.join(links)}</p>{listing}</nav>"
 
 
 def _footer(sheet: _Sheet, part: int) -> str:

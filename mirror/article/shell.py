@@ -7,6 +7,7 @@ column of 36 rem to read, as many columns as there is room for to choose from.
 
 import base64
 import hashlib
+import re
 from html import escape
 
 from mirror.article.lang import Direction
@@ -18,13 +19,12 @@ EXIT = "about:blank"
 """Where the first link of a page leads: nothing is asked of anybody, no script is needed."""
 
 _BASE = (
-    "body{max-width:62rem;padding:1rem;background:#fffdf8;color:#1c1a17;"
+    "body{max-width:62rem;padding:1rem;background:#fffdf8;color:#111;"
     "font:1.1rem/1.6 Georgia,serif;overflow-wrap:anywhere}"
     "body,.t{margin:auto}"
     ".t,.f p{max-width:36rem}"
     "a{color:inherit}"
-    "h1{font-size:1.9em}"
-    "h1,h2,h3,.l a{line-height:1.25}"
+    "h1,h2,.l a{line-height:1.25}"
     "header{text-align:center;border-block-end:4px double}"
     "header>a{display:block;font:700 min(9vw,3.2rem)/1.4 Georgia,serif}"
     "header a,.l a{text-decoration:none}"
@@ -32,7 +32,8 @@ _BASE = (
     "nav:first-child{justify-content:end}"
     "nav a,footer a{display:inline-block;padding:.8rem 0;min-width:44px}"
     "nav,footer,small,.by,figure{font:.95rem system-ui,sans-serif;opacity:.8}"
-    "@media(prefers-color-scheme:dark){body{background:#16181b;color:#e6e2da}}"
+    "@media(prefers-color-scheme:dark){body{background:#111;color:#ddd}}"
+    "@media print{nav{display:none}}"
 )
 _ARTICLE = (
     "div>p:first-child{font-size:1.2em}"
@@ -42,7 +43,7 @@ _ARTICLE = (
     "figure>a{display:block;padding:.8em 0}"
     "pre,table{display:block;overflow:auto}"
     "td,th{border:1px solid;overflow-wrap:normal}"
-    "@media print{nav{display:none}}"
+    "div{overflow:clip}"
 )
 _LISTS = (
     "header>*+*,footer,.l li{border-block-start:1px solid #999}"
@@ -54,6 +55,16 @@ _LISTS = (
     ".f :first-child>a{font-size:2em}"
     ".f p{margin:0}"
 )
+_MARK = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_MARKS = re.compile(f"({_MARK}{{6}}){_MARK}+")
+
+
+def in_line(text: str) -> str:
+    """Return `text` with at most six marks on a letter, which is more than any language needs.
+
+    A hundred of them stand over the lines above and below: over the way off the page, too.
+    """
+    return _MARKS.sub(r"\1", text)
 
 
 def head(sheet: str) -> str:
@@ -85,14 +96,16 @@ def opening(
 ) -> str:
     """Return a page's HTML up to its masthead; `top` leads to the site's root.
 
-    `below` stands below the newsroom's name. The first thing on the page is a way off it.
+    `below` stands below the newsroom's name. The first thing on the page is a way off it. The page
+    that is titled as the newsroom is named is the front page, and its masthead the heading.
     """
-    name, leave = escape(newsroom), strings(lang).leave
+    leave = f'<a href="{EXIT}" rel="noreferrer"><b>{strings(lang).leave}</b></a>'
+    here = 'role="heading" aria-level="1"' if title == newsroom else f'href="{top}index.html"'
     return (
         f'<!doctype html><html lang="{escape(lang)}" dir="{dir_}"><head>{head}'
         f"<title>{escape(title, quote=False)}</title></head><body><header>"
-        f'<nav{own_words(lang, dir_)}><a href="{EXIT}" rel="noreferrer"><b>{leave}</b></a></nav>'
-        f'<a href="{top}index.html" dir="auto">{name}</a>{below}</header>'
+        f'<nav role="none"{own_words(lang, dir_)}>{leave}</nav>'
+        f'<a {here} dir="auto">{escape(newsroom)}</a>{below}</header>'
     )
 
 

@@ -16,6 +16,7 @@ from mirror.cycle import Summary, run_cycle
 from mirror.dag import Dag
 from mirror.database import Database
 from mirror.demo import articles
+from mirror.demo.story import Story
 from mirror.errors import SettingsError
 from mirror.serve import serve
 
@@ -69,7 +70,7 @@ def _say_summary(summary: Summary, say: Callable[[str], None]) -> None:
 
 
 @asynccontextmanager
-async def _newsroom(stories: list[articles.Story]) -> AsyncIterator[str]:
+async def _newsroom(stories: list[Story]) -> AsyncIterator[str]:
     """Serve the newsroom on a free port of loopback; yield `host:port`."""
 
     async def feed(request: web.Request) -> web.Response:

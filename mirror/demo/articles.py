@@ -1,142 +1,25 @@
-"""The demo's newsroom: four articles written for it, of which one is corrected later.
+"""The demo's newsroom: its articles, of which one is corrected later, its pages and its feeds.
 
 Everything in them is invented, the town included.
 """
 
-from dataclasses import dataclass
+from dataclasses import replace
 from html import escape
 
+from mirror.demo import english, others
+from mirror.demo.story import Story
+
 NAME = "The Harbour Courier"
-LANGUAGES = ("en", "ru", "fa")
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    """An article as the invented newsroom has it; `teaser` stories have their text on a page."""
-
-    slug: str
-    lang: str
-    title: str
-    author: str
-    date: str
-    paragraphs: tuple[str, ...]
-    caption: str = ""
-    teaser: bool = False
-
-    @property
-    def html(self) -> str:
-        """The body as the newsroom's own system would write it."""
-        photo = (
-            f'<figure><img src="/photo/{self.slug}.jpg" alt="{escape(self.caption)}">'
-            f"<figcaption>{escape(self.caption)}</figcaption></figure>"
-            if self.caption
-            else ""
-        )
-        return photo + "".join(f"<p>{escape(text, quote=False)}</p>" for text in self.paragraphs)
-
-
-STORIES = (
-    Story(
-        "night-ferry",
-        "en",
-        "The Night Ferry Runs Again, With One Passenger",
-        "Ada Marsh",
-        "Mon, 16 Nov 2026 06:30:00 GMT",
-        (
-            "The night ferry between the old harbour and Gull Island sailed on Sunday for the "
-            "first time in eleven weeks. It carried a crew of four, forty crates of bread and, "
-            "as the harbour office counted, one passenger.",
-            "“I wanted to see whether it would really go,” said the passenger, a retired teacher "
-            "named Piet Holm, who had bought his ticket in September and kept it in a book.",
-            "The line was stopped on 30 August, after the island’s only landing stage was closed "
-            "for repairs. The works were announced for three weeks. They took almost four times "
-            "as long, because the piles that the city had ordered were too short.",
-            "The harbour office would not say who had measured the water. A spokeswoman said that "
-            "the depth “had been taken from a map of 1968, and the sea bed has opinions of its "
-            "own.”",
-            "From today the ferry leaves at 23:40 each night but Saturday. The fare is unchanged.",
-        ),
-        caption="The ferry at the old harbour on Sunday night. Ada Marsh / Harbour Courier",
-    ),
-    Story(
-        "biblioteka",
-        "ru",
-        "Библиотека на Канатной улице открылась после потопа",
-        "Вера Ланская",
-        "Tue, 17 Nov 2026 09:10:00 GMT",
-        (
-            "Городская библиотека на Канатной улице снова открыта. Весной её подвал залило "
-            "водой из лопнувшей трубы, и тысяча двести книг пришлось сушить по одной: сначала "
-            "в пожарной части, затем в школьном спортзале, а самые упрямые тома — в пекарне "
-            "напротив.",
-            "«Больше всего боялись за газеты, — рассказывает хранительница отдела периодики "
-            "Нина Орлова. — Книгу можно переиздать, а подшивка вечерней газеты за 1931 год "
-            "у нас одна на весь мир».",
-            "Спасти удалось почти всё. Восемь книг признаны безнадёжными, ещё тридцать одну "
-            "читатели принесли из дома взамен утраченных, иногда с надписью на первой "
-            "странице.",
-            "Теперь каталог и старые газеты переснимают, а копии хранят в трёх разных городах. "
-            "«Одной полки мало, — говорит Орлова. — Мы это выучили босиком, по колено в воде».",
-        ),
-    ),
-    Story(
-        "nan-va-namak",
-        "fa",
-        "نانوایی محله بندر تا نیمه‌شب باز می‌ماند",
-        "نیلوفر رستگار",
-        "Wed, 18 Nov 2026 15:45:00 GMT",
-        (
-            "نانوایی کوچک خیابان فانوس از این هفته تا نیمه‌شب باز است. صاحب آن، مریم دریایی، "
-            "می‌گوید کارگران شیفت شب بندر سال‌ها نان سرد خورده‌اند و «نان سرد، شب را درازتر می‌کند».",
-            "در شب نخست صف تا کنار اسکله رسید. به گفته خانم دریایی ۴۱۰ نان فروخته شد، یعنی دو "
-            "برابر یک روز معمولی، و آخرین نان ساعت ۲۳:۵۵ به راننده کشتی شبانه رسید.",
-            "شورای شهر با باز بودن نانوایی تا ساعت ۲۴ موافقت کرده است، به این شرط که پس از ساعت "
-            "ده شب کسی در خیابان بوق نزند. «بوی نان از هر بوقی بلندتر است»، این را یکی از "
-            "همسایه‌ها می‌گوید.",
-            "قیمت نان تغییر نکرده است.",
-        ),
-    ),
-    Story(
-        "water-meters",
-        "en",
-        "City Council Refuses to Publish Water Readings, So Residents Do",
-        "Tom Adeyemi",
-        "Thu, 19 Nov 2026 12:00:00 GMT",
-        (
-            "When the city council took the weekly water readings off its site in October, it "
-            "said that the figures “could be misunderstood.” Since Monday anybody can "
-            "misunderstand them again: sixty-two households on the eastern slope publish their "
-            "own.",
-            "Each morning at seven the volunteers take a sample from the kitchen tap, measure it "
-            "with a kit that costs less than a cinema ticket, and write the result on a board "
-            "outside the pharmacy. In the evening somebody photographs the board.",
-            "The readings so far are unremarkable, which the volunteers consider to be the "
-            "point. “We did not start because we thought that the water was bad,” said Ines "
-            "Calder, who keeps the board. “We started because it was none of our business any "
-            "more.”",
-            "The council did not answer questions that this newspaper sent on Tuesday and again "
-            "on Wednesday. A council member, who asked not to be named, said that the figures "
-            "would return “as soon as the form for publishing them has been approved.”",
-            "A spare board is kept at the fire station. If the first one should disappear, the "
-            "volunteers say, it will be copied before the ink of the order is dry.",
-        ),
-        teaser=True,
-    ),
-)
-
-CORRECTED = Story(
-    STORIES[0].slug,
-    STORIES[0].lang,
-    STORIES[0].title.replace("One Passenger", "Two Passengers"),
-    STORIES[0].author,
-    STORIES[0].date,
-    (
-        *STORIES[0].paragraphs[:4],
-        "From today the ferry leaves at 23:40 each night but Saturday. The fare is unchanged.",
+LANGUAGES = ("zh-Hans", "ar", "fa", "ru", "en")
+STORIES = (*english.STORIES, *others.STORIES)
+CORRECTED = replace(
+    STORIES[0],
+    title=STORIES[0].title.replace("One Passenger", "Two Passengers"),
+    paragraphs=(
+        *STORIES[0].paragraphs,
         "Correction: an earlier version of this article counted one passenger. The harbour "
         "office has found a second, who had slept under a bench.",
     ),
-    caption=STORIES[0].caption,
 )
 
 

@@ -3,13 +3,17 @@
 A page of level 0 lists 64 articles, in the order of `n`, newest first; a page above lists up to 64
 pages below. One article changes one page a level, two where it begins a page: the one before it
 learns that there is a newer one.
+
+A site from before there was an archive has none of the older pages. They are made 64 a round, the
+newest first: of each 64, the page that is written last tells whether the site has them all.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from mirror.formats.index import FAN_OUT, AnyItem, VoidItem, levels, position
+from mirror.pages.fit import MAX_PAGE, ROOMS, Room, fitting, shown
 from mirror.pages.frame import Frame, article_path, day, number
 from mirror.pages.front import own_language
 
@@ -27,6 +31,26 @@ class Line:
 
 Lines = Callable[[int, int], Sequence[Line]]
 """Returns articles number `start` to `end` - 1; only edges of pages are asked for above level 0."""
+
+
+def last_written(count: int) -> dict[int, str]:
+    """Return, of each 64 pages of the archive of `count` articles, the one a round writes last."""
+    if levels(count) > 1:
+        return {k: f"archive/1/{k}.html" for k in range(position(count - 1, 1) + 1)}
+    return {0: max(f"archive/0/{k}.html" for k in range(-(-count // FAN_OUT)))} if count else {}
+
+
+def missing(numbers: Iterable[int], *, before: int, held: Container[str]) -> set[int]:
+    """Return articles whose pages a site with only the files `held` lacks, one of each page.
+
+    Those of the newest 64 pages that are missing, and of any that the articles `numbers` touch:
+    what is written of 64 pages, were it one, would say that all are there.
+    """
+    lacking = {k for k, path in last_written(before).items() if path not in held}
+    made = lacking & {position(n, 1) for n in numbers} | {max(lacking, default=-1)}
+    width = FAN_OUT * FAN_OUT
+    starts = (range(k * width, min((k + 1) * width, before), FAN_OUT) for k in made if k >= 0)
+    return {n for each in starts for n in each}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +81,23 @@ class Archive:
 
     def _page(self, level: int, k: int) -> bytes:
         if level == 0:
-            lines = self.lines(k * FAN_OUT, min((k + 1) * FAN_OUT, self.count))
-            listing = "".join(_item(self.frame, line) for line in reversed(lines))
-            since, until = lines[0].first, lines[-1].first
-        else:
-            below = list(self._below(level - 1, k * FAN_OUT))
-            listing = _listed(self.frame, below, f"../{level - 1}/")
-            since, until = below[0].since, below[-1].until
+            return self._articles(k)
+        below = list(self._below(level - 1, k * FAN_OUT))
+        listing = _listed(self.frame, below, f"../{level - 1}/")
+        return self._linked(level, k, listing, below[0].since, below[-1].until)
+
+    def _articles(self, k: int) -> bytes:
+        lines = self.lines(k * FAN_OUT, min((k + 1) * FAN_OUT, self.count))
+
+        def page(room: Room) -> bytes:
+            listing = "".join(_item(self.frame, line, room) for line in reversed(lines))
+            return self._linked(0, k, listing, lines[0].first, lines[-1].first)
+
+        return fitting(page, ROOMS, max_bytes=MAX_PAGE)
+
+    def _linked(self, level: int, k: int, listing: str, since: int, until: int) -> bytes:
         links = self._neighbours(level, k)
-        body = f'{links}<ol class="l">{listing}</ol>{links}'
-        return self._framed(body, since, until, top=_TOP)
+        return self._framed(f'{links}<ol class="l">{listing}</ol>{links}', since, until, top=_TOP)
 
     def _index(self) -> bytes:
         top = levels(self.count) - 1
@@ -86,7 +117,7 @@ class Archive:
             links.append(f'<a href="{k - 1}.html" rel="prev">{words.older}</a>')
         if k < position(self.count - 1, level):
             links.append(f'<a href="{k + 1}.html" rel="next">{words.newer}</a>')
-        return f"<nav>{' '.join(links)}</nav>" if links else ""
+        return f'<nav role="none">{" ".join(links)}</nav>' if links else ""
 
     def _below(self, level: int, start: int) -> Iterator["_Below"]:
         """Yield up to 64 pages of `level` from number `start`, with the dates of their edges."""
@@ -119,13 +150,14 @@ def _listed(frame: Frame, below: Sequence[_Below], folder: str) -> str:
     )
 
 
-def _item(frame: Frame, line: Line) -> str:
+def _item(frame: Frame, line: Line, room: Room) -> str:
     item = line.item
     if isinstance(item, VoidItem):
         return f"<li><span>{frame.words.withdrawn}</span> <small>{day(line.first)}</small></li>"
+    title = shown(item.title, item.id, room)
     return (
         f"<li{own_language(frame, item.lang, item.dir)}>"
-        f'<a href="{_TOP}{article_path(item.id)}">{escape(item.title, quote=False)}</a> '
+        f'<a href="{_TOP}{article_path(item.id)}">{escape(title, quote=False)}</a> '
         f"<small>{day(line.first)}</small></li>"
     )
 

@@ -5,6 +5,7 @@ leads, by `prev-archive`, through `feed/<j>.xml` with articles number 3j to 3j +
 An archive page is there once it is full; a revision rewrites the one page that holds it.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -13,10 +14,19 @@ from mirror.article.text import without_controls
 from mirror.formats.encoding import encode_time
 from mirror.formats.paths import article_folder
 from mirror.pages.feeds import FULL_FEED, SUMMARY_FEED, Feed
+from mirror.pages.fit import MAX_FEED, MAX_PAGE, ROOMS, Room, cut, fitting
 from mirror.pages.frame import article_path
 from mirror.pages.story import Story, Text
 
-PAGE = 3  # articles: three whole texts pass where a connection is frozen after 12 kB
+PAGE = 3  # articles: three texts of the usual length pass where connections freeze
+_ROOMS = (
+    *((ROOMS[0], size) for size in (1 << 20, 24_000, 16_000, 12_000, 9_000, 7_000, 5_000)),
+    *((ROOMS[1], size) for size in (3_500, 2_000, 1_000)),
+    (ROOMS[4], 0),
+)
+"""Longer texts are cut between two blocks, the longest first, and lead to the article's page."""
+_LINKS = 500  # bytes of a document beside its entries, compressed
+_BLOCK_END = re.compile(r"\n(?=<[a-z])")
 _NO_XML = {0x0B: " ", 0x0C: " "}
 _TYPE = 'type="application/atom+xml"'
 _HISTORY = "http://purl.org/syndication/history/1.0"
@@ -25,8 +35,13 @@ _HISTORY = "http://purl.org/syndication/history/1.0"
 def summary_feed(feed: Feed, stories: Sequence[Story], *, issued: int) -> bytes:
     """Return `feed.xml`: the newest articles, newest first."""
     links = f'<link rel="self" {_TYPE} href="{SUMMARY_FEED}"/><link href="index.html"/>'
-    entries = "".join(_entry(feed, story, "", _summary(story)) for story in stories)
-    return _document(feed, "feed", encode_time(issued), links, entries)
+
+    def document(room: Room) -> bytes:
+        fitted = [cut(story, room) for story in stories]
+        entries = (_entry(feed, story, "", _summary(story)) for story in fitted)
+        return _document(feed, "feed", encode_time(issued), links, "".join(entries))
+
+    return fitting(document, ROOMS, max_bytes=MAX_FEED)
 
 
 def touched(numbers: Iterable[int], *, count: int, before: int) -> set[int]:
@@ -48,7 +63,9 @@ def full_text_files(
     """
     newest, full = (count - 1) // PAGE, count // PAGE
     previous = f'<link rel="prev-archive" {_TYPE} href="{page - 1}.xml"/>' if page else ""
-    entries = "".join(_entry(feed, story, "../", _content(story)) for story in reversed(stories))
+    entries = fitting(
+        lambda room: _texts(feed, stories, *room), _ROOMS, max_bytes=MAX_PAGE - _LINKS
+    ).decode()
     when = encode_time(changed)
     files = {}
     if page < full:
@@ -63,6 +80,13 @@ def full_text_files(
     if page == newest:
         files[FULL_FEED] = _document(feed, "full", when, _own("full.xml") + previous, entries)
     return files
+
+
+def _texts(feed: Feed, stories: Sequence[Story], room: Room, max_bytes: int) -> bytes:
+    """Return the entries of `stories`, newest first, each with at most so much of its text."""
+    fitted = [cut(story, room) for story in reversed(stories)]
+    entries = (_entry(feed, story, "../", _content(story, max_bytes)) for story in fitted)
+    return "".join(entries).encode()
 
 
 def _own(name: str) -> str:
@@ -105,15 +129,31 @@ def _summary(story: Story) -> str:
     return f"<summary>{_xml(story.told.summary)}</summary>"
 
 
-def _content(story: Story) -> str:
+def _content(story: Story, max_bytes: int) -> str:
     """Return the text as escaped HTML: not every reader takes XHTML, and none needs it."""
     text = story.text
     if text is None:
         return ""
-    body = text.body + _next_part(story, text)
+    body = _beginning(text.body, max_bytes)
+    if body != text.body:
+        title = escape(story.title, quote=False)
+        body += f'\n<p><a href="../{article_path(story.short)}">{title} …</a></p>'
+    else:
+        body += _next_part(story, text)
     if story.dir == "rtl":  # a feed has no direction, and readers' own pages run the other way
         body = f'<div dir="rtl">{body}</div>'
     return f'<content type="html">{_xml(body)}</content>'
+
+
+def _beginning(body: str, max_bytes: int) -> str:
+    """Return as many whole blocks of `body` as fit; within a block, no line begins with a tag."""
+    size, blocks = 0, []
+    for block in _BLOCK_END.split(body):
+        size += len(block.encode()) + 1
+        if size > max_bytes:
+            break
+        blocks.append(block)
+    return "\n".join(blocks)
 
 
 def _next_part(story: Story, text: Text) -> str:

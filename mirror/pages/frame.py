@@ -30,9 +30,7 @@ class Frame:
         """The words that articles have too."""
         return strings(self.lang)
 
-    def page(
-        self, title: str, body: str, *, top: str = "", dateline: str = "", links: str = ""
-    ) -> bytes:
+    def page(self, title: str, body: str, *, top: str = "", dateline: str = "") -> bytes:
         """Return a page: masthead, `dateline`, `body` and the links to the other pages.
 
         `title` is text, all else HTML; `top` leads to the site's root.
@@ -45,7 +43,7 @@ class Frame:
             lang=lang,
             dir_=direction(lang),
             top=top,
-            head=LISTS_HEAD + links,
+            head=LISTS_HEAD + _feeds(top),
             below=line + site_links(self.common, top),
         )
         return f"{head}{body}{self._home()}</body></html>\n".encode()
@@ -56,9 +54,12 @@ class Frame:
         return f"<footer><p>{self.words.own_site}: {link(self.masthead.home)}</p></footer>"
 
 
-def own_title(frame: Frame, heading: str) -> str:
-    """Return the beginning of a page of text: its heading, in a readable measure."""
-    return f'<main class="t"><h1>{heading}</h1>'
+def _feeds(top: str) -> str:
+    """Return what leads a feed reader that was given a page's address to the feeds."""
+    return (
+        f'<link rel="alternate" type="application/atom+xml" href="{top}feed.xml">'
+        f'<link rel="alternate" type="application/feed+json" href="{top}feed.json">'
+    )
 
 
 def link(url: str) -> str:

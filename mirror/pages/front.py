@@ -5,29 +5,34 @@ from html import escape
 
 from mirror.article.lang import direction
 from mirror.article.strings import ui_language
+from mirror.pages.fit import MAX_FRONT, ROOMS, cut, fitting
 from mirror.pages.frame import Frame, article_path, day, moment, number
 from mirror.pages.story import Story
 
 LEADS = 3  # shown with their first sentences: thirty would be more than one connection carries
-_FEEDS = (
-    '<link rel="alternate" type="application/atom+xml" href="feed.xml">'
-    '<link rel="alternate" type="application/feed+json" href="feed.json">'
-)
 
 
 def front_page(frame: Frame, stories: Sequence[Story], *, issued: int, count: int) -> bytes:
     """Return `index.html`; `stories` are the newest, newest first, of `count` articles."""
-    items = "".join(_item(frame, story, place) for place, story in enumerate(stories))
-    listing = f'<ol class="l f">{items}</ol>' if items else ""
     dateline = " · ".join(
         (
             frame.words.as_of.format(time=moment(issued)),
             frame.words.articles.format(count=number(count)),
         )
     )
-    older = f'<nav><a href="archive/index.html">{frame.common.archive}</a></nav>'
+    return fitting(
+        lambda room: _page(frame, [cut(each, room) for each in stories], dateline),
+        ROOMS,
+        max_bytes=MAX_FRONT,
+    )
+
+
+def _page(frame: Frame, stories: Sequence[Story], dateline: str) -> bytes:
+    items = "".join(_item(frame, story, place) for place, story in enumerate(stories))
+    listing = f'<ol class="l f">{items}</ol>' if items else ""
+    older = f'<nav role="none"><a href="archive/index.html">{frame.common.archive}</a></nav>'
     body = f"<main>{listing}{older}</main>"
-    return frame.page("", body, dateline=dateline, links=_FEEDS)
+    return frame.page("", body, dateline=dateline)
 
 
 def _item(frame: Frame, story: Story, place: int) -> str:

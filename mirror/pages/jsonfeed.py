@@ -10,6 +10,7 @@ from typing import Any
 from mirror.errors import FormatError
 from mirror.formats.encoding import decode_json, encode_time
 from mirror.pages.feeds import JSON_FEED, Feed
+from mirror.pages.fit import MAX_FEED, ROOMS, Room, cut, fitting
 from mirror.pages.frame import article_path
 from mirror.pages.story import Story, Told
 
@@ -20,6 +21,10 @@ Remembered = Mapping[tuple[str, int], Told]
 
 def json_feed(feed: Feed, stories: Sequence[Story]) -> bytes:
     """Return `feed.json`: the newest articles, newest first."""
+    return fitting(lambda room: _document(feed, stories, room), ROOMS, max_bytes=MAX_FEED)
+
+
+def _document(feed: Feed, stories: Sequence[Story], room: Room) -> bytes:
     shown: dict[str, Any] = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": feed.frame.masthead.newsroom,
@@ -28,11 +33,12 @@ def json_feed(feed: Feed, stories: Sequence[Story]) -> bytes:
     }
     if feed.frame.lang:
         shown["language"] = feed.frame.lang
-    shown["items"] = [_item(feed, story) for story in stories]
+    shown["items"] = [_item(feed, cut(each, room), each.told) for each in stories]
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
 
-def _item(feed: Feed, story: Story) -> dict[str, Any]:
+def _item(feed: Feed, story: Story, whole: Told | None) -> dict[str, Any]:
+    """Return an item; what was cut from `whole` is not remembered but read again from its page."""
     item: dict[str, Any] = {
         "id": feed.entry_id(story),
         "url": article_path(story.short),
@@ -46,7 +52,8 @@ def _item(feed: Feed, story: Story) -> dict[str, Any]:
         item["language"] = story.lang
     if story.told:
         item["content_text"] = story.told.summary
-        item["_mirror"] = {"rev": story.rev}
+        if story.told == whole:
+            item["_mirror"] = {"rev": story.rev}
         if story.told.original:
             item["external_url"] = story.told.original
         if story.told.authors:

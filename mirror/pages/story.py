@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mirror.article.lang import Direction
-from mirror.article.text import plain_of_html, shortened
+from mirror.article.text import plain, plain_of_html, shortened
 
 SUMMARY_CHARS = 200
 _BODY = '<div itemprop="articleBody">\n'
@@ -71,8 +71,8 @@ def read_page(page: bytes) -> Text | None:
     summary = plain_of_html(paragraph[1]) if paragraph else ""
     original = _ORIGINAL.search(tail)
     told = Told(
-        shortened(summary, max_chars=SUMMARY_CHARS),
+        plain(shortened(summary, max_chars=SUMMARY_CHARS)),  # the cut may leave an isolate open
         html.unescape(original[1]) if original else "",
-        tuple(html.unescape(name) for name in _AUTHOR.findall(head)),
+        tuple(plain(html.unescape(name)) for name in _AUTHOR.findall(head)),
     )
     return Text(told, body, 1 + len(_LISTED.findall(tail)))
