@@ -13,7 +13,7 @@ import feedparser
 from bench import corpus, meter
 from bench.newsroom import serving
 from bench.table import Row
-from mirror import build, cycle, edition, init, signer
+from mirror import build, cycle, decide, edition, init, signer
 from mirror.article.jobs import read_entry, read_feed
 from mirror.formats import ed25519
 from mirror.signer import Signer
@@ -91,7 +91,7 @@ def _timed() -> meter.Parts:
     parts.time(Signer, "append", "append: records, index, tree")
     parts.time(edition, "unsigned_files", "bundles and tiles")
     parts.time(edition, "signed_files", "proofs and pages")
-    parts.time(cycle, "_drafts", "decide")
+    parts.time(decide, "decide_all", "decide")
     return parts
 
 

@@ -111,9 +111,7 @@ async def run_cycle(
     """
     due = desk.poller.sources if due is None else due
     summary = Summary(feeds=len(due))
-    summary.warnings += desk.signer.check_root(now=now())
-    desk.signer.check_not_behind(desk.site.name, await desk.site.get(CHECKPOINT))
-    await publish(desk, now=now)  # what a crash left appended and unpublished
+    summary.warnings += await _begin(desk, now=now)
     await _publish_waiting(desk, summary, delay_s=None, now=now)
     async with aclosing(polls(desk.poller, due, progress)) as outcomes:
         async for some in outcomes:
@@ -121,13 +119,27 @@ async def run_cycle(
             await _take(desk, some, summary, now=now)
     # After the polls: what they bring may correct what is due.
     await _publish_waiting(desk, summary, delay_s=desk.delay_s, now=now)
-    await desk.press.refresh(now=now())
-    await desk.press.tidy(now=now())
+    await _end(desk, summary, now=now())
+    return summary
+
+
+async def _begin(desk: Desk, *, now: Callable[[], int]) -> list[str]:
+    """Go on from where the last cycle was, if that may be; return what the operator should know."""
+    warnings = desk.signer.check_root(now=now())
+    desk.signer.check_not_behind(desk.site.name, await desk.site.get(CHECKPOINT))
+    await publish(desk, now=now)  # what a crash left appended and unpublished
+    await desk.press.settle()
+    return warnings
+
+
+async def _end(desk: Desk, summary: Summary, *, now: int) -> None:
+    """Do what is done once, whatever came of the feeds; keep what there is to tell."""
+    await desk.press.refresh(now=now)
     summary.waiting = desk.hold.count()
     summary.log_size = desk.state.log().size
     summary.stores[desk.site.name] = "written"
-    await in_thread(_keep_summary, desk, summary, now=now())
-    return summary
+    await in_thread(_keep_summary, desk, summary, now=now)
+    await desk.press.tidy(now=now)  # the last: what can not be removed is in the way of nothing
 
 
 def _keep_summary(desk: Desk, summary: Summary, *, now: int) -> None:

@@ -44,14 +44,24 @@ class Follower(Protocol):
 
 async def follow_once(follower: Follower, db: Database, *, now: Callable[[], int]) -> str:
     """Bring a place to the present site; return in words what came of it."""
+    word = await _followed(follower)
+    try:
+        await in_thread(_note, db, follower.name, word, now=now())
+    except StoreError as e:  # the cycles say what is wrong with the disk, and go on later
+        logger.warning("%s: not noted: %s", follower.name, e)
+    return word
+
+
+async def _followed(follower: Follower) -> str:
     try:
         root = await follower.follow()
-        await follower.collect()
-        word = root
     except StoreError as e:
-        word = f"failed: {e}"
-    await in_thread(_note, db, follower.name, word, now=now())
-    return word
+        return f"failed: {e}"
+    try:
+        await follower.collect()
+    except StoreError as e:  # readers have what they came for
+        logger.warning("%s: not tidied: %s", follower.name, e)
+    return root
 
 
 async def follow_always(

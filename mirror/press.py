@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from mirror import edition
 from mirror.dag import Dag
-from mirror.formats.paths import CHECKPOINT, INDEX_PROOF
+from mirror.errors import StoreError
+from mirror.formats.paths import INDEX_PROOF
 from mirror.pages.feeds import JSON_FEED
 from mirror.signer import Signer
 from mirror.stores import Store, write
@@ -49,25 +50,43 @@ class Press:
     async def put(self, heads: Mapping[str, bytes]) -> None:
         """Write pages or heads that belong to no round."""
         if heads:
+            if self.dag:
+                await in_thread(self.dag.doubt, heads)
             await write(self.site, heads)
             await in_thread(self._record, heads)
 
     async def tidy(self, *, now: int) -> None:
-        """Remove what nothing published has referred to for long enough."""
+        """Remove what nothing published has referred to for long enough.
+
+        The tree forgets it first: what it has, the folder has, also after a crash.
+
+        Raises:
+            StoreError: some of it is still there; tried again, and in the way of nothing else.
+        """
         paths = self.signer.state.garbage(now)
+        if not paths:
+            return
+        await in_thread(self._record, dict.fromkeys(paths))
+        removed, problems = [], []
         for path in paths:
-            await self.site.delete(path)
-        if paths:
-            await in_thread(self._forget, paths)
+            try:
+                await self.site.delete(path)
+                removed.append(path)
+            except StoreError as e:
+                problems.append(e)
+        await in_thread(self._forget, removed)
+        if problems:
+            raise problems[0]
 
     async def settle(self, *, progress: Callable[[str], None] = lambda _: None) -> None:
-        """Have a tree of the site's blocks that is the site's, before anything is published."""
+        """Have the tree be that of the site's folder, whatever a crash left."""
         if self.dag is None:
             return
         if not self.dag.built():
             await in_thread(self.dag.rebuild, progress)
-        heads = {path: await self.site.get(path) for path in (CHECKPOINT, INDEX_PROOF)}
-        await in_thread(self._record, {path: data for path, data in heads.items() if data})
+        log = self.signer.state.log()
+        if log.published == log.size:  # a checkpoint may be there whose round is not recorded
+            await in_thread(self.dag.look_again)
 
     async def _held(self) -> Mapping[str, bytes]:
         """Return what the site has of what its pages and feeds show anew."""
@@ -83,13 +102,11 @@ class Press:
                 self.dag.apply(files)
             state.mark_published(state.log().size, now=now)
 
-    def _record(self, files: Mapping[str, bytes]) -> None:
+    def _record(self, files: Mapping[str, bytes | None]) -> None:
         if self.dag:
             with self.signer.state.transaction():
                 self.dag.apply(files)
 
     def _forget(self, paths: Sequence[str]) -> None:
         with self.signer.state.transaction():
-            if self.dag:
-                self.dag.apply(dict.fromkeys(paths))
             self.signer.state.forget_garbage(paths)

@@ -1,5 +1,6 @@
 """The site's tree in the database: what it holds after any changes, and what a node lacks."""
 
+import os
 import random
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -259,7 +260,9 @@ def test_a_reader_beside_sees_each_round(site: Site):
     db.close()
 
 
-def test_a_tree_is_made_of_the_folder_without_what_is_no_part_of_the_site(tmp_path: Path):
+def test_a_tree_is_made_of_the_folder_without_what_is_no_part_of_the_site(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     site = Site(tmp_path)
     site.write(SITE)
     for stray in ("index.html.gz", "index.html.br", ".staging/0", ".hidden", "a b"):
@@ -275,8 +278,9 @@ def test_a_tree_is_made_of_the_folder_without_what_is_no_part_of_the_site(tmp_pa
         site.dag.head()
     site.dag.rebuild(said.append)
     assert site.dag.head() == (1, site.root())
-    left_out = [f"left out: path: not one of a site: {name!r}" for name in (".hidden", "a b")]
-    assert said == [*left_out, f"{len(SITE)} files"]
+    assert said == [f"{len(SITE)} files"]
+    left_out = [f"path: not one of a site: {name!r}" for name in (".hidden", "a b")]
+    assert [line.partition("tree: ")[2] for line in caplog.messages] == left_out
     for cid, block in site.blocks().items():
         assert site.dag.block(cid) == block
     site.db.close()
@@ -292,11 +296,96 @@ def test_a_building_that_was_cut_off_is_no_tree(tmp_path: Path, monkeypatch: pyt
     assert site.dag.root() is None
     site.dag.rebuild()
     assert site.dag.root() == site.root()
-    (site.folder / "0.html").unlink()
-    (site.folder / "0.html").symlink_to("nowhere")
-    with pytest.raises(StoreError, match=r"0\.html: not read: No such file"):
-        site.dag.rebuild()
     site.db.close()
+
+
+def test_what_is_no_readable_file_is_left_out_and_stops_nothing(
+    site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    site.write(SITE)
+    (tmp_path / "secret").write_bytes(b"secret")
+    (site.folder / "link.html").symlink_to(tmp_path / "secret")
+    (site.folder / "nowhere.html").symlink_to("nowhere")
+    (site.folder / "folder").symlink_to(tmp_path)
+    os.mkfifo(site.folder / "pipe.html")
+    (site.folder / "alone.html.gz").write_bytes(b"the plain file is gone")
+    (site.folder / b"\xff.html".decode(errors="surrogateescape")).write_bytes(b"odd")
+    site.dag.rebuild()
+
+    assert site.dag.root() == site.root()
+    assert site.dag.block(Cid.of(b"secret")) is None
+    for what in ("link.html", "nowhere.html", "pipe.html", r"\udcff.html"):
+        assert what in caplog.text
+
+
+def test_of_very_many_left_out_files_some_are_named(site: Site, caplog: pytest.LogCaptureFixture):
+    site.write({f"x{n} y": b"" for n in range(100)} | {"checkpoint": b"c"})
+    site.dag.rebuild()
+
+    assert len(caplog.messages) == 21
+    assert "left out of the tree: 80 more" in caplog.messages[-1]
+
+
+def test_a_head_that_was_written_and_not_recorded_is_looked_at_again(site: Site):
+    site.put(SITE)
+    site.dag.doubt(["checkpoint", "index.html", PAGE])
+    site.write({"checkpoint": b"newer", "index.html": b"i"})
+    site.write({PAGE: b"damaged"})
+    generation = site.dag.generation()
+    site.dag.look_again()
+    again = site.dag.generation()
+    site.dag.look_again()
+
+    assert site.dag.generation() == again == generation + 1
+    site.files[PAGE] = SITE[PAGE]  # what never changes is not believed anew
+    assert site.dag.root() == site.root()
+    assert site.dag.doubted() == set()
+
+
+def test_a_head_in_doubt_that_is_gone_leaves_the_tree(site: Site):
+    site.put(SITE)
+    site.dag.doubt(["trust/large"])
+    site.write({"trust/large": None})
+    site.dag.look_again()
+
+    assert site.dag.root() == site.root()
+    assert rows(site) == rows_without(site, "trust/large")
+
+
+def rows_without(site: Site, path: str) -> list[object]:
+    return [row for row in rows(site) if path not in row]  # type: ignore[operator]
+
+
+def test_what_is_recorded_is_in_doubt_no_more_and_a_tree_not_built_doubts_nothing(tmp_path: Path):
+    site = Site(tmp_path)
+    site.dag.doubt(["checkpoint"])
+    assert not site.dag.built()
+    site.dag.rebuild()
+    site.dag.doubt(["checkpoint", "index.html"])
+    site.put({"checkpoint": b"c"})
+
+    assert site.dag.doubted() == {"index.html"}
+    assert site.dag.built()
+    assert site.dag.generation() == 2
+    site.db.close()
+
+
+def test_the_write_ahead_log_stays_small_while_a_reader_goes_on_and_on(site: Site):
+    beside = Database.beside(site.path, origin="test")
+    reader = Dag(beside, site.folder)
+    wal = site.path.with_name("state.db-wal")
+    largest = 0
+    site.db.rows("PRAGMA wal_autocheckpoint=500")  # pages, a MB: fewer rounds show it
+    site.put({f"a/b/c/{n % 9}/efghijklmnopqrst{n % 7}/{n}.html": b"%d" % n for n in range(99)})
+    batches = reader.batches_since(0)
+    for n in range(800):
+        if next(batches, None) is None:
+            batches = reader.batches_since(0)
+        site.put({f"index/{n:064}.json": b"%d" % n, f"index/{n - 40:064}.json": None})
+        largest = max(largest, wal.stat().st_size)
+
+    assert largest < 4_000_000  # it is written anew from its beginning, if no reader stays
+    beside.close()
 
 
 def interrupt(_: str) -> None:

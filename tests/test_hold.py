@@ -549,7 +549,7 @@ async def test_an_entry_whose_names_are_two_articles_is_refused_while_they_wait(
 async def test_more_than_there_is_room_for_stays_unseen_and_is_met_again(
     mirror: Mirror, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("mirror.hold.MAX_WAITING", 2)
+    monkeypatch.setattr("mirror.hold.MAX_WAITING", 4)
     url = newsroom.says("/feed", feed(*numbered(5)), content_type=RSS, etag='"1"')
     first = await mirror.cycle(url)
     second = await mirror.cycle(url)
@@ -571,12 +571,45 @@ async def test_more_than_there_is_room_for_stays_unseen_and_is_met_again(
 async def test_more_text_than_there_is_room_for_stays_unseen(
     mirror: Mirror, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr("mirror.hold.MAX_BYTES", 6000)
+    monkeypatch.setattr("mirror.hold.MAX_BYTES", 12_000)
     says(newsroom, "one", "two", "three", "four")
     summary = await mirror.cycle()
 
     assert 0 < summary.waiting < 4
     assert summary.problems == [FULL]
+
+
+def proposed(number: int, source: str) -> Proposal:
+    found = identity(number)
+    return Proposal(story(number), found, source, short_id(found.id))
+
+
+async def test_a_feed_that_makes_up_entries_takes_no_other_feeds_room(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mirror.hold.MAX_WAITING", 40)
+    hold = Hold(signer.state.db)
+    with signer.state.transaction():
+        left = hold.keep([proposed(n, "hostile") for n in range(100)], now=NOW)
+        again = hold.keep([proposed(n, "hostile") for n in range(100)], now=NOW)
+        honest = hold.keep([proposed(n, "honest") for n in range(100, 110)], now=NOW)
+
+    assert (len(left), len(again), hold.count()) == (80, 80, 30)
+    assert honest == []
+
+
+async def test_of_what_was_rejected_the_newest_is_known(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mirror.hold.MAX_REJECTED", 10)
+    hold = Hold(signer.state.db)
+    for n in range(25):
+        with signer.state.transaction():
+            hold.keep([proposed(n, "feed")], now=NOW + n)
+            hold.reject(hold.waiting(), now=NOW + n)
+    known = [n for n in range(25) if hold.is_rejected(proposed(n, "feed"), ["feed"])]
+
+    assert known == list(range(15, 25))
 
 
 @pytest.mark.parametrize("stage", ["/1.html", "tile/0", CHECKPOINT])

@@ -10,35 +10,31 @@ makes blocks missing, not wrong: each is checked against its CID before it leave
     dag_key    the first 8 bytes of a digest → the place whose block links to it, for all that
                belongs to articles; the few folders above are searched in memory
     dag_large  the chunks and inner nodes of files over 1 MiB
-    dag_round  generation → the paths that changed with it, for the newest thousand
+    dag_round  generation → the paths that changed with it, for the newest thousand; 0 → those
+               in doubt: about to be written, and not recorded yet
 """
 
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
 
+from mirror.dag.folder import ChangedError, LeftOut, blocks_of, opened, paths
 from mirror.dag.tree import Tree, is_deep, key, keys, places_of
 from mirror.database import Database
-from mirror.errors import FormatError, StoreError
+from mirror.errors import StoreError
 from mirror.formats.cid import DAG_PB, RAW, SIZE, Buffer, Cid
-from mirror.formats.paths import CHECKPOINT, check_path
+from mirror.formats.paths import CHECKPOINT, PROOF, is_head
 from mirror.formats.places import find, leads_to, leads_to_some
-from mirror.formats.unixfs import CHUNK, Link, chunked, file_blocks
+from mirror.formats.unixfs import CHUNK, Link, chunked
 
 BATCH = 8 * 1000 * 1000  # bytes of blocks that are held at once
 _FILES = 5000  # of a step of `rebuild`
+__all__ = ["Batch", "ChangedError", "Dag"]
 _MANY = 100  # files: to look for each by its name takes longer than to read all links
-_TWINS = (".gz", ".br")  # beside the site's files, no part of it
-
-
-class ChangedError(StoreError):
-    """A file is not the one that the tree was made of: a newer round is being written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +118,35 @@ class Dag:
             if data is None:
                 self._tree.forget_file(path)
             links[path] = None if data is None else self._tree.keep_file(path, chunked(data))
+        self._change(links)
+
+    def _change(self, links: Mapping[str, Link | None]) -> None:
         shards = self._tree.change(links)
         if shards is not None:
-            self._tree.record(changes, shards)
+            self._tree.record(links, shards)
+        self._tree.doubt(self._tree.doubted() - links.keys())
+
+    def doubt(self, paths: Iterable[str]) -> None:
+        """Have heads looked at by `look_again`, should nothing record them before.
+
+        Before they are written: a crash may come between that and `apply`. Or because one was
+        met that is not the tree's. What never changes is not believed anew: it is damaged.
+        """
+        some = {path for path in paths if is_head(path) or path.endswith(PROOF)}
+        if some and self.built():
+            with self._db.transaction():
+                self._tree.doubt(self._tree.doubted() | some)
+
+    def doubted(self) -> Set[str]:
+        """Return what is in doubt."""
+        return self._tree.doubted()
+
+    def look_again(self) -> None:
+        """Record what the folder holds of what is in doubt; never while a round is half written."""
+        if some := self._tree.doubted():
+            left_out = LeftOut(self.site)
+            with self._db.transaction():
+                self._change({path: self._keep(path, left_out) for path in sorted(some)})
 
     def rebuild(self, progress: Callable[[str], None] = lambda _: None) -> None:
         """Make the tree from the folder: on an older database, or where the two disagree.
@@ -132,28 +154,31 @@ class Dag:
         For whoever has the database locked, while nothing is published.
 
         Raises:
-            StoreError: a file or the database could not be read or written.
+            StoreError: the database could not be written. A file that can not be read is left out.
         """
         with self._db.transaction():
             self._tree.clear()
-        paths, count = _paths(self.site, progress), 0
-        while some := list(islice(paths, _FILES)):
+        left_out, count = LeftOut(self.site), 0
+        found = paths(self.site, left_out)
+        while some := list(islice(found, _FILES)):
             with self._db.transaction():
-                self._tree.change({path: self._keep(path) for path in some})
+                self._tree.change({path: self._keep(path, left_out) for path in some})
             count += len(some)
             progress(f"{count} files")
         with self._db.transaction():
             self._tree.end_building()
+        left_out.end()
 
-    def _keep(self, path: str) -> Link:
+    def _keep(self, path: str, left_out: LeftOut) -> Link | None:
+        """Return the link to a file as it is now, or None: then it is in the tree no more."""
         try:
-            with self._open(path) as file:
+            with opened(self.site, path) as file:
                 return self._tree.keep_file(path, iter(partial(file.read, CHUNK), b""))
         except OSError as e:
-            raise StoreError(f"{self.site}/{path}: not read: {e.strerror}") from e
-
-    def _open(self, path: str) -> BinaryIO:
-        return (self.site / path).open("rb")
+            if not isinstance(e, FileNotFoundError):
+                left_out.say(f"{path}: not read: {e.strerror}")
+            self._tree.forget_file(path)
+            return None
 
     # What it consists of.
 
@@ -208,7 +233,7 @@ class Dag:
             yield from (place for place, _ in leads_to("a", articles.block))
 
     def _bytes(self, path: str, n: int) -> bytes | None:
-        with suppress(OSError), self._open(path) as file:
+        with suppress(OSError), opened(self.site, path) as file:
             file.seek(n * CHUNK)
             return file.read(CHUNK)
         return None
@@ -264,32 +289,9 @@ class Dag:
             if wanted is not None and path not in wanted:
                 continue
             if link.cid.codec != DAG_PB or self._tree.read(path) is None:
-                yield from self._file(path, link)
+                yield from blocks_of(self.site, path, link)
         yield node.cid, node.block
-
-    def _file(self, path: str, link: Link) -> Iterator[tuple[Cid, Buffer]]:
-        found = None
-        with suppress(OSError, FormatError), self._open(path) as file:
-            for block in file_blocks(iter(partial(file.read, CHUNK), b"")):
-                found = block.link
-                if link.cid.codec == DAG_PB or found == link:
-                    yield found.cid, block.data
-        if found != link:
-            raise ChangedError(f"{self.site}/{path}: not what was published: a round goes on?")
 
 
 def _is_page(path: str) -> bool:
     return is_deep(path) and path.endswith(".html")
-
-
-def _paths(site: Path, progress: Callable[[str], None]) -> Iterator[str]:
-    """Yield the paths of a site's folder, folder by folder."""
-    for folder, below, names in os.walk(site):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(names):
-            path = Path(folder, name).relative_to(site).as_posix()
-            try:
-                if not path.endswith(_TWINS):
-                    yield check_path(path)
-            except FormatError as e:
-                progress(f"left out: {e}")

@@ -6,7 +6,7 @@ goes changes one or two pieces.
 """
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from mirror.database import Database
@@ -125,7 +125,21 @@ class Tree:
         values = (generation, zlib.compress(text.encode()))
         self._db.execute("INSERT INTO dag_round VALUES(?,?)", values)
         if generation % 64 == 0:
-            self._db.execute("DELETE FROM dag_round WHERE generation<=?", (generation - KEEP,))
+            self._db.execute(
+                "DELETE FROM dag_round WHERE generation BETWEEN 1 AND ?", (generation - KEEP,)
+            )
+
+    def doubt(self, paths: Set[str]) -> None:
+        """Let these be the paths in doubt, and no others."""
+        if paths != self.doubted():
+            self._db.execute("DELETE FROM dag_round WHERE generation=0")
+            rows = [(zlib.compress("\n".join(sorted(paths)).encode()),)] if paths else []
+            self._db.execute_many("INSERT INTO dag_round VALUES(0, ?)", rows)
+
+    def doubted(self) -> Set[str]:
+        """Return the paths whose files may be others than the tree's."""
+        row = self._db.row("SELECT changed FROM dag_round WHERE generation=0")
+        return set(zlib.decompress(row[0]).decode().split("\n")) if row else set()
 
     def changed(self, generation: int) -> list[str] | None:
         """Return the paths and shards that changed since, or None if that may be all."""

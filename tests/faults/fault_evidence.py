@@ -10,12 +10,16 @@ from pathlib import Path
 from fault_newsroom import Newsroom, Story
 
 from mirror.check import check
+from mirror.dag import Dag
+from mirror.database import Database
 from mirror.formats import tlog
 from mirror.formats.checkpoint import Checkpoint
+from mirror.formats.folders import update
 from mirror.formats.note import Note
 from mirror.formats.paths import article_folder, bundle_path, revision_path, short_id
 from mirror.formats.proof import Proof
 from mirror.formats.record import Doc, parse
+from mirror.formats.unixfs import file_link
 from mirror.formats.url import article_id
 
 STAGING = ".staging"
@@ -61,6 +65,23 @@ def _is_next(page: Path) -> bool:
         page.read_bytes() == proof.with_suffix("").read_bytes()
         for proof in page.parent.glob("*.tlog-proof")
     )
+
+
+def assert_tree_is_the_folders(folder: Path) -> None:
+    """Check that the IPFS blocks are those of the files, and that no head is in doubt."""
+    site = folder / "site"
+    links = {
+        path.relative_to(site).as_posix(): file_link(path.read_bytes())
+        for path in site.rglob("*")
+        if path.is_file() and STAGING not in path.parts and path.suffix not in (".gz", ".br")
+    }
+    database = Database.beside(folder / "state.db", origin="faults.example")
+    try:
+        dag = Dag(database, site)
+        assert dag.root() == update({}.get, links).root.cid
+        assert not dag.doubted()
+    finally:
+        database.close()
 
 
 def visible(folder: Path) -> list[Checkpoint]:

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 from fault_boundaries import KILLED
-from fault_evidence import assert_not_forked, assert_readable, assert_whole, signed, tree, visible
+from fault_evidence import (
+    assert_not_forked,
+    assert_readable,
+    assert_tree_is_the_folders,
+    assert_whole,
+    signed,
+    tree,
+    visible,
+)
 from fault_newsroom import Newsroom, Story
 from fault_warm import START, Warm, make
 
@@ -102,6 +110,7 @@ async def test_a_cycle_cut_at_any_write_boundary_is_brought_to_the_same_end(
 
             assert again["status"] == 0, (where, again.get("error"), again)
             assert tree(folder / "site") == expected, where
+            assert_tree_is_the_folders(folder)
             assert_not_forked(folder / "site", met + signed(folder))
             shutil.rmtree(folder)
 
@@ -135,5 +144,6 @@ async def test_a_power_cut_loses_nothing_that_was_signed(
 
         assert again["status"] == 0, (where, again.get("error"), again)
         assert tree(folder / "site") == expected, where
+        assert_tree_is_the_folders(folder)
         assert_not_forked(folder / "site", met + signed(folder))
         shutil.rmtree(folder)

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from mirror.dag import Dag
+from mirror.dag import ChangedError, Dag
 from mirror.database import Database
 from mirror.errors import StoreError
 from mirror.formats.cid import Cid
@@ -80,7 +80,11 @@ class IpfsStore:
         """
         async with self._lock:
             held = await self._recognized(await in_thread(self._load))
-            held, generation, root = await self._send(held)
+            try:
+                held, generation, root = await self._send(held)
+            except ChangedError as e:  # where no round goes on, the next cycle looks at it
+                await in_thread(self._dag.doubt, [e.path])
+                raise
             if held.root != bytes(root):
                 held = await self._keep(replace(held, aim=bytes(root)))
                 await self._pin(held, root)
@@ -99,11 +103,13 @@ class IpfsStore:
         """
         async with self._lock:
             held, now = await in_thread(self._load), self._now()
-            if held.root and now - held.collected >= COLLECT_EVERY_S:
-                await self._control.collect()
-                # What was imported and not pinned is gone: to be sent again.
+            # Not less often after a clock that ran ahead.
+            if held.root and not 0 <= now - held.collected < COLLECT_EVERY_S:
+                # Before it is asked: what was imported and not pinned goes, also where no answer
+                # comes, and an hour of waiting in vain is not repeated at once.
                 reset = replace(held, sent=held.generation, target=0, after=None)
                 await self._keep(replace(reset, collected=now))
+                await self._control.collect()
 
     async def _recognized(self, held: _Held) -> _Held:
         """Return what the node is known to have, after a look at whether it is still so."""

@@ -1,14 +1,19 @@
 """What is asked of an IPFS node in a few words: who it is, what it pins, a block, to tidy up.
 
-By `ipfshttpclient`, which nothing else imports. It waits in threads, follows redirects and reads
-answers of any length: a hook, where it lets a caller set the authorization, keeps it from both.
+By `ipfshttpclient`, which nothing else imports. It follows redirects and reads answers of any
+length: a hook, where it lets a caller set the authorization, keeps it from both. It waits in a
+thread, and a node that says its head a byte a second keeps that waiting for days: the thread is
+left alone then, no other is begun before it ends, and it keeps no program from ending.
 """
 
+import asyncio
 import io
 import json
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -18,7 +23,6 @@ from ipfshttpclient import exceptions
 
 from mirror.errors import StoreError
 from mirror.formats.cid import Cid
-from mirror.threads import in_thread
 
 MAX_WORDS = 64 * 1024  # bytes of an answer in JSON
 MAX_BLOCK = 2 * 1024 * 1024  # bytes of a block or of a file that is read back
@@ -38,6 +42,7 @@ class Control:
         self._name = name
         self._secret = secret
         self._timeout_s = timeout_s
+        self._work: Future[Any] | None = None
 
     async def version(self) -> str:
         """Return the node's version, as it says it."""
@@ -71,13 +76,38 @@ class Control:
         def ask(node: Any) -> object:  # noqa: ANN401 - a client of ipfshttpclient
             return node.repo.gc(quiet=True, opts={"silent": "true"})
 
-        await in_thread(self._call, "repo/gc", ask, 0, COLLECT_S)
+        await self._bounded("repo/gc", ask, 0, COLLECT_S)
 
     async def _ask(self, what: str, ask: Callable[[Any], T]) -> T:
-        return await in_thread(self._call, what, ask, MAX_WORDS, self._timeout_s)
+        return await self._bounded(what, ask, MAX_WORDS, self._timeout_s)
 
     async def _bytes(self, what: str, ask: Callable[[Any], bytes]) -> bytes:
-        return await in_thread(self._call, what, ask, MAX_BLOCK, self._timeout_s)
+        return await self._bounded(what, ask, MAX_BLOCK, self._timeout_s)
+
+    async def _bounded(
+        self, what: str, ask: Callable[[Any], T], max_bytes: int, timeout_s: float
+    ) -> T:
+        """Return `ask`'s answer, run in a thread that touches nothing of ours.
+
+        Unlike other threads it is not waited for by whom is cancelled.
+        """
+        if self._work and not self._work.done():
+            raise StoreError(f"{self._name}: {what}: not asked: it still owes the answer before")
+        self._work = work = Future[T]()
+        work.set_running_or_notify_cancel()
+
+        def run() -> None:
+            try:
+                work.set_result(self._call(what, ask, max_bytes, timeout_s))
+            except Exception as e:  # noqa: BLE001 - raised where it is waited for
+                work.set_exception(e)
+
+        Thread(target=run, name=f"{self._name} {what}", daemon=True).start()
+        try:
+            async with asyncio.timeout(timeout_s + self._timeout_s):  # the first is a socket's
+                return await asyncio.wrap_future(work)
+        except TimeoutError as e:
+            raise StoreError(f"{self._name}: {what}: no whole answer in time") from e
 
     def _call(self, what: str, ask: Callable[[Any], T], max_bytes: int, timeout_s: float) -> T:
         guard = _Guard(f"{self._name}: {what}", self._secret, max_bytes, timeout_s)

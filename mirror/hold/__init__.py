@@ -9,12 +9,12 @@ While all is stopped, the clock goes on saying each hour that nothing is new: it
 mirror that falls silent looks to readers like one that is dead or withholds.
 
 Size: an article's text and some 500 bytes each, bounded below; what was rejected, 300 bytes each,
-kept for good. If lost: what waited is published only when it is edited, for its entry is seen.
+bounded, too. If lost: what waited is published only when it is edited, for its entry is seen.
 Who could abuse it: whoever writes the database publishes in the newsroom's name.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pydantic import ConfigDict, TypeAdapter
 
@@ -22,74 +22,26 @@ from mirror.article.article import Article
 from mirror.article.identity import Identity
 from mirror.database import Database
 from mirror.errors import StateError
+from mirror.hold.waiting import Proposal, Room, Switches, Waiting
+
+__all__ = ["FULL", "Hold", "Proposal", "Switches", "Waiting"]
 
 MAX_WAITING = 20_000
-"""Articles: half a year of a busy newsroom. A feed that makes up entries fills no more than this;
-what comes then stays unseen, and is met again while its feed has it."""
+"""Articles: half a year of a busy newsroom. Each feed has half of what the others leave: one that
+makes up entries takes no other's room. What comes then stays unseen, and is met again while its
+feed has it."""
 MAX_BYTES = 1 << 30
 """Of their text: 20,000 honest articles have a fifth, as many of the longest ones twenty times."""
-FULL = f"{MAX_WAITING} articles wait, or {MAX_BYTES >> 30} GB: approve or reject some"
+MAX_REJECTED = 100_000
+"""Names; more than one look at all that waits rejects. The oldest go first: what they stood for is
+proposed again only if its feed still has it, and shows it in another form."""
+FULL = "a feed has no more room for what waits: approve or reject some"
 
 _COLUMNS = (
     "waiting.n, short, since, waiting.held, approved, going, article.digest IS waiting.digest,"
     " problem, waiting.source, waiting.digest, waiting.title, url, size, 1+COALESCE(article.rev, 0)"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM waiting LEFT JOIN article USING(short)"  # noqa: S608  constants
-
-
-@dataclass(frozen=True, slots=True)
-class Switches:
-    """What the operator set for all: since when, in Unix seconds, or None."""
-
-    holding: int | None = None
-    """Only what is approved is published."""
-    stopped: int | None = None
-    """Nothing is published, approved or not."""
-    reason: str = ""
-    """The operator's own words for the stop."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """An article, or the next revision of one, that may be published with the short id `short`."""
-
-    article: Article
-    identity: Identity
-    source: str
-    short: str
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A proposal that was not published yet, without its text. `n` orders them."""
-
-    n: int
-    short: str
-    since: int
-    held: bool
-    """Until it is approved or released, whatever the switches say."""
-    approved: bool
-    going: bool
-    """It is being published now."""
-    published: bool
-    """It was, and the process ended before it could note so here."""
-    problem: str
-    """Why no page can be made of it, "" if nobody knows of a reason."""
-    source: str
-    digest: bytes
-    title: str
-    url: str
-    size: int
-    rev: int
-    """The revision that it becomes: 1 is a new article."""
-
-    def due(self, switches: Switches, *, delay_s: int) -> int | None:
-        """Return from when on it may be published; None: not before the operator acts."""
-        if switches.stopped is not None or self.problem:
-            return None
-        if self.approved:
-            return self.since
-        return None if self.held or switches.holding is not None else self.since + delay_s
 
 
 _KEPT: TypeAdapter[tuple[Article, tuple[str, ...], bytes]] = TypeAdapter(
@@ -170,8 +122,8 @@ class Hold:
         One that waits already is replaced: it waits no longer for that, but is approved no more,
         for the operator approved other words.
         """
-        count, size = self._db.row("SELECT COUNT(*), COALESCE(SUM(size), 0) FROM waiting")
-        left = []
+        query = "SELECT source, COUNT(*), SUM(size) FROM waiting GROUP BY source"
+        room, left = Room(self._db.rows(query), MAX_WAITING, MAX_BYTES), []
         for each in proposals:
             old = self.find(each.identity.keys, each.short)
             if old is None and self.is_rejected(each, ()):
@@ -179,10 +131,9 @@ class Hold:
             identity = _merged(each.identity, self.proposal(old).identity if old else None)
             value = _KEPT.dump_json((each.article, identity.keys, identity.id))
             grown = len(value) - (old.size if old else 0)
-            if grown > 0 and (size + grown > MAX_BYTES or (not old and count >= MAX_WAITING)):
+            if not room.take(each.source, grown, new=old is None):
                 left.append(each)
                 continue
-            count, size = count + (old is None), size + grown
             short = old.short if old else each.short
             self._put(replace(each, identity=identity, short=short), value, now=now)
         return left
@@ -282,6 +233,9 @@ class Hold:
                 (each.digest, each.source, now, each.n),
             )
             self.drop([each.n])
+        if self._db.row("SELECT COUNT(*) FROM rejected")[0] > MAX_REJECTED:
+            oldest = "SELECT at FROM rejected ORDER BY at DESC LIMIT 1 OFFSET ?"
+            self._db.execute(f"DELETE FROM rejected WHERE at<({oldest})", (MAX_REJECTED - 1,))  # noqa: S608
 
 
 def _waiting(row: Sequence[object]) -> Waiting:
