@@ -58,22 +58,18 @@ async def desk(path: Path, settings: Settings | None = None) -> AsyncIterator[De
             lang = settings.newsroom.lang
             poller = Poller(sources, lang, state, fetcher, box, settings.fetch.parallel)
             times = settings.schedule.interval_s, settings.publish.delay_s
-            made = Desk(poller, signer, DirStore(site), *times, Dag(state.db, site))
-            await made.press.settle()
-            yield made
+            yield Desk(poller, signer, DirStore(site), *times, Dag(state.db, site))
     finally:
         state.close()
 
 
 @asynccontextmanager
-async def server(path: Path, *, now: Callable[[], int]) -> AsyncIterator[str]:
-    """Serve what the settings file at `path` publishes; yield the address.
+async def server(path: Path, settings: Settings, *, now: Callable[[], int]) -> AsyncIterator[str]:
+    """Serve what the settings, whose file is at `path`, publish; yield the address.
 
     Raises:
-        SettingsError: the file is not usable, or the address is taken.
-        StateError: the database is another log's.
+        SettingsError: there is no database yet, it is another log's, or the address is taken.
     """
-    settings = Settings.load(path)
     site = path.parent / settings.paths.site
     if not settings.serve.port:
         raise SettingsError(f"{path}: serve.port: 0 says that there is no server")
@@ -149,6 +145,9 @@ def _check_keys(keys: Keys, trusted: root.Root, folder: Path) -> None:
     log = trusted.open
     own = dataclasses.replace(keys.log_entry, cosigners=log.cosigners, quorum=log.quorum)
     others = keys.public("minisign"), keys.public("ssh")
+    if log.origin != own.origin:
+        said = f"these settings say {own.origin}, the root {log.origin}"
+        raise SettingsError(f"newsroom.origin: {said}: an origin never changes")
     if log != own or (trusted.minisign, trusted.ssh) != others:
         raise SettingsError(f"{folder}: root {trusted.version} names other keys than these")
 

@@ -6,6 +6,7 @@ no time from a cycle.
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
@@ -13,7 +14,7 @@ from mirror.errors import SettingsError
 
 logger = logging.getLogger(__name__)
 
-USAGE = 2  # the code a process of ours ends with where starting it again would not help
+NEVER = 2  # the code a process ends with where starting it again would not help
 AGAIN_S = 1.0  # doubled with each end that comes early, up to MAX_AGAIN_S
 MAX_AGAIN_S = 60.0
 EARLY_S = 60.0
@@ -21,27 +22,36 @@ END_S = 3.0  # to end when told, before it is killed
 
 
 async def keep_running(
-    command: Sequence[str], *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    name: str,
+    command: Sequence[str],
+    *,
+    told: bytes = b"",
+    first: bool = True,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    steady: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Run a program until cancelled; start it again when it ends.
+    """Run a program until cancelled, and start it again when it ends; `told` is its input.
 
     Raises:
-        SettingsError: it said that it never can run so.
+        SettingsError: its `first` run ended at once because it never can run so.
     """
-    loop, wait = asyncio.get_running_loop(), AGAIN_S
+    wait = AGAIN_S
     while True:
-        started = loop.time()
-        code = await _run(command)
-        if code == USAGE:
-            raise SettingsError(f"{command[-1]}: the server cannot run with it")
-        wait = AGAIN_S if loop.time() - started > EARLY_S else min(2 * wait, MAX_AGAIN_S)
-        logger.warning("the server ended with status %d: started again in %.0f s", code, wait)
+        started = steady()
+        code = await _run(command, told)
+        if code == NEVER and first:
+            raise SettingsError(f"{name}: cannot run with these settings")
+        first = False
+        wait = AGAIN_S if steady() - started > EARLY_S else min(2 * wait, MAX_AGAIN_S)
+        logger.warning("%s ended with status %d: started again in %.0f s", name, code, wait)
         await sleep(wait)
 
 
-async def _run(command: Sequence[str]) -> int:
-    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL)
+async def _run(command: Sequence[str], told: bytes) -> int:
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.PIPE)
     try:
+        with suppress(ConnectionError):  # it ended before it listened
+            await process.communicate(told)
         return await process.wait()
     finally:
         with suppress(ProcessLookupError):

@@ -10,9 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import asdict, dataclass
 
-from mirror.cycle import Desk, run_cycle, to_do
-from mirror.errors import MirrorError, StateError
-from mirror.poll import Source
+from mirror.cycle import Desk, Summary, run_cycle, to_do
+from mirror.errors import MirrorError, StateError, StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +64,9 @@ class Watch:
         """Return whether the clock may be signed with."""
         steady = self._time.steady()
         jump = self._time.now() - steady - self._ahead
-        if abs(jump) > JUMP_S:
+        if abs(jump) <= JUMP_S:
+            self._ahead += jump  # a drift: small each time, large in the end
+        else:
             self._ahead += jump
             self._since = steady if jump > 0 else None
             what = (
@@ -73,6 +74,16 @@ class Watch:
             )
             logger.warning("the machine's clock was set by %+.0f s: %s", jump, what)
         return self._since is None or steady - self._since >= SETTLE_S
+
+    def now(self) -> int:
+        """Return the time, to be signed with.
+
+        Raises:
+            StoreError: the clock was set while a cycle ran; to be tried again.
+        """
+        if not self.settled():
+            raise StoreError("the machine's clock: set ahead: nothing is signed with it yet")
+        return self._time.now()
 
 
 async def run(
@@ -102,7 +113,14 @@ async def run(
                     works.append(group.create_task(cycles.run(ticks)))
                     group.create_task(_end(orders, cycles, works))
             except ExceptionGroup as e:  # one is enough to end it, and to tell why
-                raise e.exceptions[0] from e
+                raise _gravest(e.exceptions) from e
+
+
+def _gravest(errors: Sequence[Exception]) -> Exception:
+    """Return what the operator must know first: of a fork, then of a bug, then of the rest."""
+    forks = [each for each in errors if isinstance(each, StateError)]
+    bugs = [each for each in errors if not isinstance(each, MirrorError)]
+    return [*forks, *bugs, *errors][0]
 
 
 async def _awaited(work: Awaitable[None]) -> None:
@@ -138,16 +156,8 @@ class _Cycles:
         steady = self._time.steady()
         if not self._watch.settled() or steady < self._not_before:
             return
-        due = to_do(self._desk, now=self._time.now())
-        if due is not None:
-            self._worked = steady
-            await self._cycle(due)
-        elif steady - self._worked > REST_S:
-            await self._desk.poller.box.rest()
-
-    async def _cycle(self, due: Sequence[Source]) -> None:
         try:
-            summary = await run_cycle(self._desk, now=self._time.now, due=due)
+            summary = await self._cycle(steady)
         except StateError:
             raise
         except MirrorError as e:
@@ -157,10 +167,26 @@ class _Cycles:
             logger.warning("a cycle failed, tried again in %.0f s: %s", wait, e)
             return
         self._failures = 0
-        for problem in (*summary.warnings, *summary.problems):
-            logger.warning("%s", problem)
-        logger.info(
-            "a cycle ended: %d new, %d revised, %d held, %d refused",
-            *(summary.new, summary.revised, summary.held, summary.refused),
-            extra={"summary": asdict(summary)},
-        )
+        if summary is not None:
+            _tell(summary)
+
+    async def _cycle(self, steady: float) -> Summary | None:
+        """Run a cycle if there is something to do; else let the workers rest."""
+        self._desk.state.db.check_in_place()
+        due = to_do(self._desk, now=self._time.now())
+        if due is not None:
+            self._worked = steady
+            return await run_cycle(self._desk, now=self._watch.now, due=due)
+        if steady - self._worked > REST_S:
+            await self._desk.poller.box.rest()
+        return None
+
+
+def _tell(summary: Summary) -> None:
+    for problem in (*summary.warnings, *summary.problems):
+        logger.warning("%s", problem)
+    logger.info(
+        "a cycle ended: %d new, %d revised, %d held, %d refused",
+        *(summary.new, summary.revised, summary.held, summary.refused),
+        extra={"summary": asdict(summary)},
+    )

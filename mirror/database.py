@@ -59,6 +59,7 @@ CREATE TABLE ipfs(name TEXT PRIMARY KEY, peer TEXT NOT NULL, root BLOB, generati
   at INT NOT NULL, aim BLOB, sent INT NOT NULL, target INT NOT NULL, after TEXT,
   collected INT NOT NULL) WITHOUT ROWID;
 """
+_DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_READONLY")
 _STEPS = (_FIRST, _SECOND)
 """What leads from one edition's tables to the next's; the file says how many were taken."""
 
@@ -74,6 +75,7 @@ class Database:
         self.path = path
         self._db = db
         self._lock = lock
+        self._files = {each: _inode(each) for each in (path, _lock_path(path))}
 
     @classmethod
     def open(cls, path: Path, *, origin: str) -> Self:
@@ -86,7 +88,7 @@ class Database:
         lock = _locked(path)
         try:
             return cls(path, _opened(path, origin, make=True), lock)
-        except (StateError, StoreError):
+        except (StateError, SettingsError, StoreError):
             lock.close()
             raise
 
@@ -110,6 +112,17 @@ class Database:
         self._db.close()
         if self._lock:
             self._lock.close()
+
+    def check_in_place(self) -> None:
+        """Return if the file and its lock are still where others look for them.
+
+        Raises:
+            StateError: one was removed or replaced: what is written now would be lost, or
+                another daemon could write beside.
+        """
+        for file, inode in self._files.items():
+            if inode != _inode(file):
+                raise StateError(f"{file}: removed or replaced while in use: restore it, and start")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -144,9 +157,12 @@ class Database:
 
         Raises:
             StateError: the database is damaged.
+            StoreError: it is locked for long, or the disk is failing.
         """
         try:
             return self._db.execute(query, values).fetchall()
+        except sqlite3.OperationalError as e:
+            raise StoreError(f"{self.path}: not read: {e}") from e
         except sqlite3.DatabaseError as e:
             raise self._damaged(e) from e
 
@@ -158,11 +174,23 @@ class Database:
         return StateError(f"{self.path}: damaged, restore the newest copy: {e}")
 
 
+def _lock_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return 0
+
+
 def _locked(path: Path) -> IO[bytes]:
     try:
-        lock = path.with_name(path.name + ".lock").open("ab")
+        lock = _lock_path(path).open("ab")
     except (OSError, ValueError) as e:
-        raise StateError(f"{path}: no database can be there: {e}") from e
+        words = e.strerror if isinstance(e, OSError) else str(e)
+        raise SettingsError(f"{path}: no database can be there: {words}") from e
     try:
         for left in reversed(range(TRIES)):
             try:
@@ -181,7 +209,7 @@ def _locked(path: Path) -> IO[bytes]:
 def in_use(path: Path) -> bool:
     """Return whether a daemon, or `mirror once`, has the database open now."""
     try:
-        with path.with_name(path.name + ".lock").open("rb") as lock:
+        with _lock_path(path).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -195,15 +223,17 @@ def _opened(path: Path, origin: str, *, make: bool) -> sqlite3.Connection:
         db = sqlite3.connect(path, WAIT_S, isolation_level=None, check_same_thread=False)
         try:
             return _prepared(db, origin, make=make)
-        except (StateError, sqlite3.DatabaseError):
+        except (StateError, SettingsError, sqlite3.DatabaseError):
             db.close()
             raise
     except sqlite3.DatabaseError as e:
-        if e.sqlite_errorname.startswith(("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY")):
+        if e.sqlite_errorname.startswith("SQLITE_CANTOPEN"):
+            raise SettingsError(f"{path}: no database can be there: {e}") from e
+        if e.sqlite_errorname.startswith(_DISK):
             raise StoreError(f"{path}: not opened: {e}") from e
         raise StateError(f"{path}: not a usable database: {e}") from e
-    except StateError as e:
-        raise StateError(f"{path}: {e}") from e
+    except (StateError, SettingsError) as e:
+        raise type(e)(f"{path}: {e}") from e
 
 
 def _prepared(db: sqlite3.Connection, origin: str, *, make: bool) -> sqlite3.Connection:
@@ -219,7 +249,9 @@ def _prepared(db: sqlite3.Connection, origin: str, *, make: bool) -> sqlite3.Con
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > len(_STEPS) or (version < len(_STEPS) and not make):
         known = f"schema {version}, this program knows {len(_STEPS)}"
-        raise StateError(f"{known}: update it" if version else "empty: no daemon has run on it")
+        if not version:
+            raise SettingsError("empty: no daemon has run on it")
+        raise StateError(f"{known}: update it")
     if version < len(_STEPS):
         _upgrade(db, version, origin)
     held = db.execute("SELECT origin FROM log").fetchone()[0]

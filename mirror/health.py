@@ -29,7 +29,7 @@ class FeedHealth:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How the mirror is at `now`; `ok` if readers have the newest word and something works."""
+    """How the mirror is at `now`; `ok` if readers have the newest word there is."""
 
     ok: bool
     now: str
@@ -54,6 +54,8 @@ class Health:
     """Since when only what is approved is published, "" if all is."""
     stopped: str = ""
     """Since when nothing is published, "" if that is not so."""
+    reason: str = ""
+    """The operator's own words for the stop."""
     feeds: list[FeedHealth] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     """What else was noted, by name, such as a store's state."""
@@ -90,13 +92,14 @@ def look(db: Database, *, feeds: Iterable[str], root: tuple[int, int], now: int)
         leaves=log.size,
         published=log.published,
         spoken=_time(log.cosigned),
-        spoken_s=silent if log.cosigned else 0,
+        spoken_s=max(silent, 0) if log.cosigned else 0,
         root=root[0],
         root_ends=encode_time(root[1]),
         cycle=_time(at),
         waiting=hold.count(),
         holding=_time(switches.holding or 0),
         stopped=_time(switches.stopped or 0),
+        reason=switches.reason,
         problems=[*summary.get("warnings", []), *summary.get("problems", [])],
         feeds=[_feed(agenda, url) for url in feeds],
         notes=agenda.notes(),

@@ -19,7 +19,7 @@ from mirror.guard import host_and_port
 
 MAX_BYTES = 1024 * 1024  # a file of settings is a few kB; a larger one is another file
 
-_NODE = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::[0-9]{1,5})?/?", re.ASCII)
+_NODE = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -72,7 +72,8 @@ def _listening(value: str) -> str:
 
 
 def _node(value: str) -> str:
-    if value and not _NODE.fullmatch(value):
+    match = _NODE.fullmatch(value)
+    if value and not (match and 0 < int(match[1] or 80) < 65536):
         raise ValueError("http://HOST:PORT was expected, such as http://127.0.0.1:5001")
     return value.rstrip("/")
 

@@ -252,7 +252,8 @@ class Signer:
             self._check_known(f"{self.state.path}.signed", signed)
         if published is None:
             if log.published:
-                raise StateError(f"{name}: empty, but {log.published} leaves were published there")
+                what = f"empty, but {log.published} leaves were published there"
+                raise StateError(f"{name}: {what}: mount its disk, or copy it from a mirror")
             return
         try:
             checkpoint = Checkpoint.parse(Note.parse(published).text)

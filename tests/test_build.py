@@ -98,7 +98,7 @@ async def test_two_desks_at_once_are_refused(made: Path):
 async def test_another_origin_in_the_settings_is_refused(made: Path):
     await opened(made)
     change(made, ORIGIN, "test.example/other")
-    with pytest.raises(SettingsError, match="names other keys"):
+    with pytest.raises(SettingsError, match=r"newsroom\.origin: .* an origin never changes"):
         await opened(made)
 
 
@@ -132,7 +132,7 @@ async def test_a_root_that_is_none_is_named(made: Path):
 
 async def test_a_database_where_none_can_be_is_named(made: Path):
     change(made, 'state = "state.db"', 'state = "nowhere/state.db"')
-    with pytest.raises(StateError, match=r"nowhere/state\.db"):
+    with pytest.raises(SettingsError, match=r"nowhere/state\.db"):
         await opened(made)
 
 

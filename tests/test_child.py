@@ -34,7 +34,7 @@ def _text(path: Path, size: int) -> str:
 async def test_a_process_that_ends_is_started_again(tmp_path: Path):
     note = tmp_path / "note"
     command = program("import sys; open(sys.argv[1], 'a').write('x'); sys.exit(1)", note)
-    task = asyncio.create_task(keep_running(command, sleep=once))
+    task = asyncio.create_task(keep_running("it", command, sleep=once))
     started = await asyncio.to_thread(_text, note, 3)
     task.cancel()
     with suppress(asyncio.CancelledError):
@@ -52,14 +52,54 @@ async def test_the_waits_grow_so_that_a_broken_one_does_not_take_the_machine():
             raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await keep_running(program("raise SystemExit(1)"), sleep=sleep)
+        await keep_running("it", program("raise SystemExit(1)"), sleep=sleep, steady=lambda: 0.0)
 
     assert waits == [2, 4, 8, 16, 32, 60, 60, 60]
 
 
 async def test_one_that_says_it_never_can_run_is_not_started_again():
-    with pytest.raises(SettingsError, match=r"mirror.toml: the server cannot run"):
-        await keep_running(program("raise SystemExit(2)", "mirror.toml"), sleep=once)
+    with pytest.raises(SettingsError, match="it: cannot run with these settings"):
+        await keep_running("it", program("raise SystemExit(2)"), sleep=once)
+
+
+async def test_one_that_ran_before_is_started_again_whatever_it_says(tmp_path: Path):
+    note = tmp_path / "note"
+    command = program("import sys; open(sys.argv[1], 'a').write('x'); sys.exit(2)", note)
+    task = asyncio.create_task(keep_running("it", command, first=False, sleep=once))
+    started = await asyncio.to_thread(_text, note, 3)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    assert started.startswith("xxx")
+
+
+async def test_one_that_ran_for_long_is_started_again_soon():
+    waits: list[float] = []
+    times = iter([0, 1, 1, 2, 2, 100, 100, 101])
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 4:
+            raise asyncio.CancelledError
+
+    command = program("raise SystemExit(1)")
+    with pytest.raises(asyncio.CancelledError):
+        await keep_running("it", command, sleep=sleep, steady=lambda: float(next(times)))
+
+    assert waits == [2, 4, 1, 2]
+
+
+async def test_it_is_told_what_to_do_by_each_start(tmp_path: Path):
+    note = tmp_path / "note"
+    command = program("import sys; open(sys.argv[1], 'a').write(sys.stdin.read())", note)
+    task = asyncio.create_task(keep_running("it", command, told=b"serve!", sleep=once))
+    said = await asyncio.to_thread(_text, note, 12)
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+    assert said.startswith("serve!serve!")
 
 
 @pytest.mark.parametrize("deaf", [False, True])
@@ -72,7 +112,7 @@ async def test_it_ends_with_the_daemon(tmp_path: Path, deaf: bool, monkeypatch: 
         "open(sys.argv[1], 'w').write(f'{os.getpid()}\\n')\n"
         "time.sleep(60)"
     )
-    task = asyncio.create_task(keep_running(program(text, note, int(deaf)), sleep=once))
+    task = asyncio.create_task(keep_running("it", program(text, note, int(deaf)), sleep=once))
     pid = int(await asyncio.to_thread(_text, note, 2))
     task.cancel()
     with suppress(asyncio.CancelledError):

@@ -108,6 +108,18 @@ def until(true: Callable[[], object], seconds: float = 30) -> None:
         time.sleep(0.05)
 
 
+def children_of(process: subprocess.Popen[str]) -> list[int]:
+    text = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    return [int(pid) for pid in text.split()]
+
+
+def server_of(process: subprocess.Popen[str]) -> int:
+    [server] = [
+        pid for pid in children_of(process) if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    return server
+
+
 def ended(process: subprocess.Popen[str], number: int) -> tuple[int, float]:
     start = time.monotonic()
     process.send_signal(number)
@@ -173,12 +185,62 @@ def test_a_reload_of_broken_settings_goes_on_with_the_old_ones(mirror: Mirror, n
         process.send_signal(signal.SIGHUP)
         until(lambda: "the old ones go on" in mirror.log)
         newsroom.says("/feed", feed(*numbered(3)), content_type=RSS)
-        mirror.set("interval_s = 10", "interval_s = -1")  # for the server, which reads it again
         until(lambda: b"Story number 3" in mirror.get("/")[1])
         code, _ = ended(process, signal.SIGTERM)
 
     assert code == terminal.DONE
     assert "schedule.interval_s" in mirror.log
+
+
+def taken_port() -> str:
+    one = socket.socket()
+    one.bind(("127.0.0.1", 0))
+    one.listen()
+    TAKEN.append(one)
+    return f"port = {one.getsockname()[1]}"
+
+
+TAKEN: list[socket.socket] = []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('state = "state.db"', 'state = "nowhere/state.db"'),
+        ('keys = "keys"', 'keys = "nowhere"'),
+        ('site = "site"', 'site = "nowhere"'),
+        ('origin = "test.example/news"', 'origin = "test.example/other"'),
+        ('secret = ""', 'secret = "nowhere"\napi = "http://127.0.0.1:9"'),
+        ("port = ", "port"),
+    ],
+)
+def test_a_reload_of_settings_that_do_not_work_does_not_end_it(mirror: Mirror, old: str, new: str):
+    with mirror.running() as process:
+        until(lambda: mirror.get("/")[0] == 200)
+        if new == "port":
+            old, new = f"port = {mirror.port}", taken_port()
+        mirror.set(new.partition("\n")[0], old)
+        if "api" in new:
+            mirror.set(new.partition("\n")[2], 'api = ""')
+        process.send_signal(signal.SIGHUP)
+        said = "reloaded" if "port" in new else "the old ones go on"
+        until(lambda: said in mirror.log)
+        if "port" in new:
+            until(lambda: "the server ended with status 2" in mirror.log)
+        else:
+            until(lambda: mirror.get("/")[0] == 200)
+        code, _ = ended(process, signal.SIGTERM)
+
+    assert code == terminal.DONE
+
+
+def test_a_server_that_is_killed_comes_back_whatever_the_file_says_now(mirror: Mirror):
+    with mirror.running() as process:
+        until(lambda: mirror.get("/")[0] == 200)
+        mirror.config.write_text("half of a fi")
+        os.kill(server_of(process), signal.SIGKILL)
+        until(lambda: mirror.get("/")[0] == 0)
+        until(lambda: mirror.get("/")[0] == 200)
 
 
 def test_a_port_that_is_taken_ends_it_with_2(mirror: Mirror):
@@ -201,14 +263,24 @@ def test_a_daemon_that_is_killed_leaves_no_server_behind(mirror: Mirror):
         until(lambda: mirror.get("/")[0] == 0, seconds=5)
 
 
+@pytest.mark.parametrize("after_s", [0.0, 0.1, 0.3, 0.6])
+def test_a_server_whose_daemon_was_killed_before_it_was_up_ends(mirror: Mirror, after_s: float):
+    """The kernel tells it only from the moment on that it asked to be told."""
+    with mirror.running() as process:
+        until(lambda: len(children_of(process)) > 0)
+        children = children_of(process)
+        time.sleep(after_s)
+        process.kill()
+        process.wait()
+    until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children), seconds=10)
+
+    assert mirror.get("/") == (0, b"")
+
+
 def test_a_server_that_is_killed_is_started_again(mirror: Mirror):
     with mirror.running() as process:
         until(lambda: mirror.get("/")[0] == 200)
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        [server] = [
-            int(pid) for pid in children if b"serve" in Path(f"/proc/{pid}/cmdline").read_bytes()
-        ]
-        os.kill(server, signal.SIGKILL)
+        os.kill(server_of(process), signal.SIGKILL)
         until(lambda: mirror.get("/")[0] == 0)
         until(lambda: mirror.get("/")[0] == 200)
 
@@ -219,7 +291,7 @@ def test_no_port_is_no_server(mirror: Mirror):
     mirror.set("port = 0", f"port = {mirror.port}")
     with mirror.running() as process:
         until(lambda: (mirror.folder / "site" / "checkpoint").exists())
-        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        children = children_of(process)
         code, _ = ended(process, signal.SIGTERM)
 
     assert len(children) == 1  # the worker that read the feed
@@ -269,6 +341,21 @@ def test_a_status_names_the_feed_that_fails(mirror: Mirror, newsroom: Newsroom):
     assert status.returncode == terminal.FAILED
     assert "NOT WELL" in status.stdout
     assert f"FAILED: {newsroom.url('/feed')}: status 503" in status.stdout
+
+
+def test_a_watched_status_for_programs_is_json_each_time(mirror: Mirror):
+    mirror("once", "-c", mirror.config)
+    command = [MIRROR, "status", "-c", str(mirror.config), "--watch", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        decoder, text = json.JSONDecoder(), ""
+        while text.count("\n}\n") < 2:
+            text += process.stdout.readline()
+        process.kill()
+    first, end = decoder.raw_decode(text)
+    second, _ = decoder.raw_decode(text[end:].lstrip())
+
+    assert first["ok"] is second["ok"] is True
 
 
 def test_a_watched_status_goes_on_until_interrupted(mirror: Mirror):

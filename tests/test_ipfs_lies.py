@@ -1,8 +1,9 @@
 """An IPFS node that lies, stalls or breaks off: each has a name, and nothing is published."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -263,6 +264,90 @@ async def test_a_file_that_is_not_what_was_published_is_not_sent(node: Node):
     head.write_bytes(SITE["checkpoint"])
 
     assert await store_of(node).follow() == str(node.dag.root())
+
+
+async def test_a_file_that_no_cycle_recorded_is_looked_at_by_the_next_one(node: Node):
+    (node.dag.site / "checkpoint").write_bytes(b"newer")
+    with pytest.raises(StoreError, match="checkpoint: not what was published"):
+        await store_of(node).follow()
+    node.dag.look_again()  # as each cycle does
+
+    node.lies["cat"] = raw(b"newer")
+    with pytest.raises(StoreError, match="it shows other bytes"):  # a page is read back, too
+        await store_of(node).follow()
+    assert node.dag.block(Cid.of(b"newer")) == b"newer"
+
+
+@asynccontextmanager
+async def dripping() -> AsyncIterator[tuple[str, list[asyncio.Task[None]]]]:
+    """Serve a head that never ends, a byte at a time: no socket's timeout sees it."""
+    asked: list[asyncio.Task[None]] = []
+
+    async def answer(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(asyncio.current_task())  # type: ignore[arg-type]
+        with suppress(ConnectionError, asyncio.CancelledError):
+            writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.02)
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}", asked
+    finally:
+        for task in asked:
+            task.cancel()
+        server.close()
+
+
+async def test_a_node_that_drips_its_head_is_left_in_time_and_piles_up_no_threads(node: Node):
+    async with dripping() as (node.api, asked):
+        store = store_of(node)
+        with pytest.raises(StoreError, match="version: no whole answer in time"):
+            async with asyncio.timeout(10):
+                await store.follow()
+        for _ in range(5):
+            with pytest.raises(StoreError, match="version: not asked: it still owes the answer"):
+                await store.follow()
+
+        assert len(asked) == 1
+        assert [each.name for each in threading.enumerate() if "ipfs:" in each.name] == [
+            f"ipfs:{node.api} version"
+        ]
+        asked[0].cancel()  # the node is started again
+        await asyncio.sleep(0.2)
+        with pytest.raises(StoreError, match="version: no whole answer in time"):
+            await store.follow()
+        assert len(asked) == 2
+
+
+async def test_who_is_cancelled_does_not_wait_for_a_node_that_says_nothing(node: Node):
+    node.lies["version"] = stalls
+    store = IpfsStore(node.dag, node.dag._db, api=node.api, timeout_s=3, now=lambda: 0)
+    loop = asyncio.get_running_loop()
+    start = loop.time()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await store.follow()
+
+    assert loop.time() - start < 1.5
+
+
+async def test_a_node_that_can_not_tidy_up_is_asked_once_a_day(node: Node):
+    clock = [1_000_000]
+    store = IpfsStore(node.dag, node.dag._db, api=node.api, timeout_s=1, now=lambda: clock[0])
+    await store.follow()
+    node.lies["repo/gc"] = raw(b"denied", 403, "text/plain")
+    for passed_s, expected in ((0, 1), (3600, 0), (24 * 3600, 1), (-(10**6), 1), (60, 0)):
+        clock[0] += passed_s
+        node.asked.clear()
+        with suppress(StoreError):
+            await store.collect()
+
+        assert node.asked.count("repo/gc") == expected
 
 
 async def test_a_site_without_a_tree_is_not_published(tmp_path: Path, node: Node):

@@ -13,7 +13,7 @@ from fakes import NOW, ORIGIN, fill
 
 from mirror import database
 from mirror.database import InUseError
-from mirror.errors import StateError, StoreError
+from mirror.errors import SettingsError, StateError, StoreError
 from mirror.formats.index import Item, VoidItem
 from mirror.state import ArticleState, FeedState, LogState, State
 
@@ -288,7 +288,7 @@ def use_all(file: Path) -> None:
 @pytest.mark.parametrize("name", ["nowhere/state.db", "file/state.db", "."])
 def test_a_place_where_no_file_can_be_is_an_error_that_names_it(tmp_path: Path, name: str):
     (tmp_path / "file").write_text("a file")
-    with pytest.raises(StateError, match=str(tmp_path)):
+    with pytest.raises(SettingsError, match=str(tmp_path)):
         State.open(tmp_path / name, origin=ORIGIN)
 
 

@@ -53,6 +53,7 @@ def _init(arguments: argparse.Namespace) -> int:
     print(f"  1. Move {folder / 'root'} to another place, offline: its README.txt says why.")
     print(f"  2. Look through {folder / 'mirror.toml'}.")
     print(f"  3. mirror once -c {folder / 'mirror.toml'}")
+    print(f"  4. mirror run -c {folder / 'mirror.toml'}")
     return DONE
 
 

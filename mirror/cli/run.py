@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 import time
@@ -26,7 +27,7 @@ from mirror.cli.terminal import (
     verb,
 )
 from mirror.cycle import Desk, Summary, run_cycle
-from mirror.errors import SettingsError
+from mirror.errors import SettingsError, StateError, StoreError
 from mirror.follow import follow_always, follow_once
 from mirror.seal import die_with_parent
 from mirror.settings import Settings
@@ -46,7 +47,7 @@ def add(verbs: Verbs) -> None:
     add_config(run)
     serve = verb(verbs, "serve", _serve, "serve the site over HTTP until stopped", json=False)
     add_config(serve)
-    serve.add_argument("--beside-daemon", action="store_true", help=argparse.SUPPRESS)
+    serve.add_argument("--beside-daemon", type=int, metavar="PID", help=argparse.SUPPRESS)
 
 
 def _once(arguments: argparse.Namespace) -> int:
@@ -65,8 +66,8 @@ async def _cycle(config: Path) -> Summary:
     settings = Settings.load(config)
     async with build.desk(config, settings) as desk:
         try:
-            summary = await run_cycle(desk, now=now, progress=progress)
             with build.follower(config, settings, now=now) as found:
+                summary = await run_cycle(desk, now=now, progress=progress)
                 if found:
                     store, database, _ = found
                     progress(store.name)
@@ -122,6 +123,7 @@ class _Desks:
         self._config = config
         self._settings = settings
         self._opened = False
+        self._served = False
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[Desk]:
@@ -135,8 +137,11 @@ class _Desks:
         try:
             settings = Settings.load(self._config)
             desk = await stack.enter_async_context(build.desk(self._config, settings))
-        except SettingsError as e:
+            with build.follower(self._config, settings, now=now):
+                pass  # it can be opened: what names it is usable
+        except (SettingsError, StateError, StoreError) as e:
             logger.warning("the settings were not reloaded, and the old ones go on: %s", e)
+            await stack.aclose()
             return await stack.enter_async_context(build.desk(self._config, self._settings))
         self._settings = settings
         logger.info("the settings were reloaded")
@@ -144,8 +149,15 @@ class _Desks:
 
     async def serve(self) -> None:
         if self._settings.serve.port:
-            command = [sys.executable, "-m", "mirror", "serve", "--beside-daemon", "-c"]
-            await child.keep_running([*command, str(self._config)])
+            first, self._served = not self._served, True
+            command = [sys.executable, "-m", "mirror", "serve", "-c", str(self._config)]
+            await child.keep_running(
+                "the server",
+                [*command, "--beside-daemon", str(os.getpid())],
+                # Not read from the file again, where anything may stand by now.
+                told=self._settings.model_dump_json().encode(),
+                first=first,
+            )
         await asyncio.Event().wait()
 
     async def follow(self) -> None:
@@ -156,16 +168,22 @@ class _Desks:
 
 
 def _serve(arguments: argparse.Namespace) -> int:
+    config: Path = arguments.config
     if arguments.beside_daemon:
         die_with_parent()
-    asyncio.run(_serving(arguments.config))
+        if os.getppid() != arguments.beside_daemon:  # it ended before the kernel was told
+            return DONE
+        settings = Settings.model_validate_json(sys.stdin.buffer.read())
+    else:
+        settings = Settings.load(config)
+    asyncio.run(_serving(config, settings))
     return DONE
 
 
-async def _serving(config: Path) -> None:
+async def _serving(config: Path, settings: Settings) -> None:
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, ended.set)
-    async with build.server(config, now=now) as address:
+    async with build.server(config, settings, now=now) as address:
         say(f"serving {address}/")
         await ended.wait()

@@ -22,18 +22,19 @@ def add(verbs: Verbs) -> None:
 def _status(arguments: argparse.Namespace) -> int:
     health = _look(arguments.config)
     while arguments.watch:
-        clear()
-        _show(health)
+        if not arguments.json:
+            clear()
+        _show(health, as_json=arguments.json)
         time.sleep(WATCH_S)
         health = _look(arguments.config)
-    if arguments.json:
-        answer(health.to_json())
-    else:
-        _show(health)
+    _show(health, as_json=arguments.json)
     return DONE if health.ok else FAILED
 
 
-def _show(health: Health) -> None:
+def _show(health: Health, *, as_json: bool) -> None:
+    if as_json:
+        answer(health.to_json())
+        return
     for line in told(health):
         say(line)
 
@@ -62,7 +63,8 @@ def told(health: Health) -> list[str]:
     ]
     lines += [f"    {problem}" for problem in health.problems]
     if health.stopped:
-        lines.append(f"  STOPPED   since {health.stopped}: `mirror release` ends it")
+        reason = f" ({health.reason})" if health.reason else ""
+        lines.append(f"  STOPPED   since {health.stopped}{reason}: `mirror release` ends it")
     if health.holding:
         lines.append(f"  holding   since {health.holding}: `mirror approve` publishes")
     if health.waiting:

@@ -13,7 +13,7 @@ from mirror.guard import host_and_port
 DONE, FAILED, USAGE, FORK, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 130
 JOINERS = "\u200c\u200d"  # Persian and Hindi words are wrong without them
 CLEAR_LINE = "\r\x1b[K"
-CLEAR_SCREEN = "\x1b[H\x1b[2J\x1b[3J"
+CLEAR_SCREEN = "\x1b[H\x1b[2J"
 
 Verbs = Any  # argparse does not export the type
 
