@@ -83,7 +83,9 @@ class Press:
         if self.dag is None:
             return
         if not self.dag.built():
-            await in_thread(self.dag.rebuild, progress)
+            steps = self.dag.rebuilding(progress)
+            while await in_thread(next, steps, False) is None:
+                pass  # a daemon that is told to stop does so between two steps
         log = self.signer.state.log()
         if log.published == log.size:  # a checkpoint may be there whose round is not recorded
             await in_thread(self.dag.look_again)

@@ -383,3 +383,11 @@ def test_a_reader_of_the_output_who_leaves_is_no_error(command: Command):
 
     assert b"Traceback" not in run.stderr
     assert b"Exception" not in run.stderr
+
+
+def test_json_for_a_terminal_holds_nothing_that_steers_it(capsys: pytest.CaptureFixture[str]):
+    terminal.answer({"title": "a\x9b2Jb\x7f “ц”"})
+    out = capsys.readouterr().out
+
+    assert "\\u009b2Jb\\u007f “ц”" in out
+    assert json.loads(out) == {"title": "a\x9b2Jb\x7f “ц”"}

@@ -221,3 +221,31 @@ async def test_a_writer_waits_for_a_verb_and_says_so_when_it_never_ends(room: Ro
     await room.press.put({ALIAS: b"page"})
 
     assert room.agrees()
+
+
+async def test_a_daemon_that_is_told_to_stop_does_not_finish_a_long_first_look(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(dag_module, "_FILES", 1)
+    for number in range(50):
+        (room.folder / "site" / f"{number}.txt").write_text(str(number))
+    with room.signer.state.transaction():
+        room.dag._tree.clear()
+    looked: list[str] = []
+
+    def progress(line: str) -> None:
+        looked.append(line)
+        if len(looked) == 2:
+            loop.call_soon_threadsafe(task.cancel)
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.create_task(room.press.settle(progress=progress))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert not room.dag.built()
+    assert len(looked) < 50
+
+    await room.press.settle()
+
+    assert room.dag.built()

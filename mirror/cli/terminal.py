@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from mirror.guard import host_and_port
 
 DONE, FAILED, USAGE, FORK, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 130
 JOINERS = "\u200c\u200d"  # Persian and Hindi words are wrong without them
+_STEERING = re.compile("[\x7f-\x9f]")
 CLEAR_LINE = "\r\x1b[K"
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
 
@@ -74,7 +76,9 @@ def clear() -> None:
 
 def answer(value: object) -> None:
     """Print an answer for programs."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # JSON escapes what is below a space, and not the other characters that steer a terminal.
+    print(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def now() -> int:

@@ -156,6 +156,11 @@ class Dag:
         Raises:
             StoreError: the database could not be written. A file that can not be read is left out.
         """
+        for _ in self.rebuilding(progress):
+            pass
+
+    def rebuilding(self, progress: Callable[[str], None] = lambda _: None) -> Iterator[None]:
+        """Do the same in steps of a second or two, between which the caller may give up."""
         with self._db.transaction():
             self._tree.clear()
         left_out, count = LeftOut(self.site), 0
@@ -165,6 +170,7 @@ class Dag:
                 self._tree.change({path: self._keep(path, left_out) for path in some})
             count += len(some)
             progress(f"{count} files")
+            yield
         with self._db.transaction():
             self._tree.end_building()
         left_out.end()
