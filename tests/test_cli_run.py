@@ -192,15 +192,13 @@ def test_a_reload_of_broken_settings_goes_on_with_the_old_ones(mirror: Mirror, n
     assert "schedule.interval_s" in mirror.log
 
 
-def taken_port() -> str:
-    one = socket.socket()
-    one.bind(("127.0.0.1", 0))
-    one.listen()
-    TAKEN.append(one)
-    return f"port = {one.getsockname()[1]}"
-
-
-TAKEN: list[socket.socket] = []
+@pytest.fixture
+def taken() -> Iterator[int]:
+    """Return a port at which somebody else listens."""
+    with closing(socket.socket()) as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        yield one.getsockname()[1]
 
 
 @pytest.mark.parametrize(
@@ -214,11 +212,13 @@ TAKEN: list[socket.socket] = []
         ("port = ", "port"),
     ],
 )
-def test_a_reload_of_settings_that_do_not_work_does_not_end_it(mirror: Mirror, old: str, new: str):
+def test_a_reload_of_settings_that_do_not_work_does_not_end_it(
+    mirror: Mirror, taken: int, old: str, new: str
+):
     with mirror.running() as process:
         until(lambda: mirror.get("/")[0] == 200)
         if new == "port":
-            old, new = f"port = {mirror.port}", taken_port()
+            old, new = f"port = {mirror.port}", f"port = {taken}"
         mirror.set(new.partition("\n")[0], old)
         if "api" in new:
             mirror.set(new.partition("\n")[2], 'api = ""')
