@@ -27,7 +27,7 @@ lint: .venv/dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: .venv/dev
+bench: .venv/bench
 	$(BIN)/python -m bench
 
 # A thousand random kills; CI runs forty of them inside `make test`.
@@ -47,6 +47,10 @@ install: .venv/installed
 	$(PIP) install --quiet --require-hashes --no-build-isolation -r requirements-dev.lock
 	touch $@
 
+.venv/bench: .venv/dev requirements-bench.lock
+	$(PIP) install --quiet --require-hashes --no-deps --no-build-isolation -r requirements-bench.lock
+	touch $@
+
 # Renew the lock files (needs uv); commit the result. What builds is locked, too, and comes first:
 # the few packages that exist as source only are built with it, and not with what pip would fetch.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-find-links
@@ -54,6 +58,7 @@ lock:
 	printf 'hatchling==1.33.0\neditables\nsetuptools\nwheel\n' | $(LOCK) --upgrade - -o requirements-build.lock
 	$(LOCK) --upgrade pyproject.toml -o requirements.lock
 	$(LOCK) --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) --extra bench -c requirements.lock -c requirements-dev.lock pyproject.toml -o requirements-bench.lock
 
 clean:
 	rm -rf .venv

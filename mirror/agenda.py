@@ -47,7 +47,9 @@ class Agenda:
         """Note, inside a transaction, that a feed was asked `now`."""
         answered = self.asked(url).answered if problem else now
         row = url, now + interval_s, now, answered, problem
-        self._db.execute("INSERT OR REPLACE INTO poll VALUES(?,?,?,?,?)", row)
+        self._db.execute(
+            "INSERT OR REPLACE INTO poll(url, due, asked, answered, problem) VALUES(?,?,?,?,?)", row
+        )
 
     def note(self, name: str, value: object, *, now: int) -> None:
         """Keep, inside a transaction, what `mirror status` shows under `name`."""

@@ -59,8 +59,29 @@ CREATE TABLE ipfs(name TEXT PRIMARY KEY, peer TEXT NOT NULL, root BLOB, generati
   at INT NOT NULL, aim BLOB, sent INT NOT NULL, target INT NOT NULL, after TEXT,
   collected INT NOT NULL) WITHOUT ROWID;
 """
+_THIRD = """
+ALTER TABLE article ADD COLUMN chars INT NOT NULL DEFAULT 0;
+ALTER TABLE poll ADD COLUMN state TEXT NOT NULL DEFAULT '';
+ALTER TABLE poll ADD COLUMN gap_s INT NOT NULL DEFAULT 0;
+ALTER TABLE poll ADD COLUMN failures INT NOT NULL DEFAULT 0;
+ALTER TABLE poll ADD COLUMN moved TEXT NOT NULL DEFAULT '';
+ALTER TABLE poll ADD COLUMN sightings INT NOT NULL DEFAULT 0;
+CREATE TABLE trouble(key TEXT PRIMARY KEY, source TEXT NOT NULL, name TEXT NOT NULL,
+  digest BLOB NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, since INT NOT NULL,
+  tries INT NOT NULL, due INT) WITHOUT ROWID;
+CREATE TABLE recheck(n INTEGER PRIMARY KEY, source TEXT NOT NULL, url TEXT NOT NULL,
+  entry BLOB NOT NULL, etag TEXT NOT NULL, last_modified TEXT NOT NULL, step INT NOT NULL,
+  due INT NOT NULL, missing INT);
+CREATE INDEX recheck_due ON recheck(due);
+CREATE TABLE paragraph(site TEXT, print BLOB, article TEXT, PRIMARY KEY(site, print, article))
+  WITHOUT ROWID;
+CREATE TABLE withdrawal(short TEXT PRIMARY KEY, code TEXT NOT NULL, asked INT NOT NULL,
+  done INT) WITHOUT ROWID;
+CREATE TABLE backfill(url TEXT PRIMARY KEY, next TEXT NOT NULL, pages INT NOT NULL,
+  entries INT NOT NULL, at INT NOT NULL, done INT NOT NULL) WITHOUT ROWID;
+"""
 _DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_READONLY")
-_STEPS = (_FIRST, _SECOND)
+_STEPS = (_FIRST, _SECOND, _THIRD)
 """What leads from one edition's tables to the next's; the file says how many were taken."""
 
 

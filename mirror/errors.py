@@ -42,8 +42,21 @@ class SettingsError(MirrorError):
     """The operator must fix the file that the message names."""
 
 
+Failure = Literal["failed", "later", "challenge", "robots", "missing", "gone"]
+"""What a source that gives nothing means: an accident; 429 or 503; an anti-bot page; robots.txt
+says no; 404; 410."""
+
+
 class FetchError(MirrorError):
-    """A source did not give what was asked; the next cycle tries again."""
+    """A source did not give what was asked; it is tried again later.
+
+    `kind` says what that means, `retry_s` how many seconds the server asks to be left alone for.
+    """
+
+    def __init__(self, message: str, *, kind: Failure = "failed", retry_s: int = 0) -> None:
+        super().__init__(message)
+        self.kind: Failure = kind
+        self.retry_s = retry_s
 
 
 class StoreError(MirrorError):

@@ -66,6 +66,10 @@ class Fetched:
     body: bytes
     content_type: str
     validators: Validators
+    moved: str = ""
+    """Where permanent redirects, and no others, led; "" if none did."""
+    max_age_s: int = 0
+    """How long the server says that the answer stays fresh, in seconds; 0 if it does not."""
 
 
 @dataclass(frozen=True, slots=True)

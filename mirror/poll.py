@@ -13,7 +13,7 @@ from typing import Literal
 from mirror.article.article import Article
 from mirror.article.feed import MAX_FEED_BYTES, Entry, Feed, fingerprint
 from mirror.article.identity import Identity, identify
-from mirror.article.jobs import read_entries, read_entry, read_feed, read_page
+from mirror.article.jobs import Told, read_entries, read_entry, read_feed, read_page
 from mirror.box import Box, Refused, one_line
 from mirror.errors import FetchError
 from mirror.fetch import Fetched, Fetcher, Validators
@@ -214,8 +214,10 @@ async def _read(
     return [_outcome(source, candidate, made)]
 
 
-def _outcome(source: Source, candidate: _Candidate, made: Article | str | Refused) -> Found:
+def _outcome(source: Source, candidate: _Candidate, made: Article | Told | str | Refused) -> Found:
     entry, found = candidate
+    if isinstance(made, Told):
+        made = made.article
     if isinstance(made, Article):
         return replace(found, article=made)
     reason = one_line(made) if isinstance(made, str) else made.reason

@@ -63,6 +63,8 @@ class ArticleState:
     void: Code | None
     digest: bytes
     source: str
+    chars: int = 0
+    """Visible characters of its text, 0 where nobody counted them."""
 
     @property
     def item(self) -> AnyItem:

@@ -16,6 +16,7 @@ from typing import Any
 import feedparser
 from feedparser.encodings import convert_to_utf8
 
+from mirror.article.fields import AS_IT_SAYS, Reading
 from mirror.article.fulltext import Body, best_body
 from mirror.article.lang import normalised
 from mirror.article.limits import LIBRARY_ERRORS
@@ -70,6 +71,12 @@ class Entry:
     """`html` looks like the whole text (`fulltext` says on what evidence)."""
     lang: str
     """BCP 47, or ""."""
+    updated: str = ""
+    """As `published`: when the source says that it changed the entry, or ""."""
+    tags: tuple[str, ...] = ()
+    """Its subjects, as plain lines."""
+    picture: str = ""
+    """The absolute address of the lead picture that the feed names, or ""."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +86,13 @@ class Feed:
     title: str
     lang: str
     entries: tuple[Entry, ...]
+    older: str = ""
+    """The absolute address of the page with older entries (RFC 5005), or ""."""
+    ttl_s: int = 0
+    """How long the feed says that it need not be asked again, in seconds; 0 if it does not."""
 
 
-def parse_feed(body: bytes, *, url: str, content_type: str) -> Feed:
+def parse_feed(body: bytes, *, url: str, content_type: str, reading: Reading = AS_IT_SAYS) -> Feed:
     """Return what the feed says; `content_type` as in the answer's header, or "".
 
     A feed that breaks XML's rules is read as far as it goes: 30 of 293 good ones do.

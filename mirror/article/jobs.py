@@ -1,10 +1,13 @@
 """What runs in the box: the jobs that meet hostile bytes, and their rehearsal."""
 
 from contextlib import suppress
+from dataclasses import dataclass
 
 from mirror.article import extract, feed
 from mirror.article.article import Article
 from mirror.article.feed import Entry, Feed
+from mirror.article.fields import AS_IT_SAYS, Reading
+from mirror.article.siterules import SiteRules
 from mirror.errors import FormatError
 
 _TEXT = "".join(
@@ -24,9 +27,17 @@ _PAGE = (
 _EMPTY_PAGE = "<html><body><form><p>Log in</p></form></body></html>"
 
 
-def read_feed(body: bytes, *, url: str, content_type: str) -> Feed:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The article in a page, and what the operator should know of it, "" for nothing."""
+
+    article: Article
+    alert: str = ""
+
+
+def read_feed(body: bytes, *, url: str, content_type: str, reading: Reading = AS_IT_SAYS) -> Feed:
     """See `mirror.article.feed.parse_feed`."""
-    return feed.parse_feed(body, url=url, content_type=content_type)
+    return feed.parse_feed(body, url=url, content_type=content_type, reading=reading)
 
 
 def read_entry(body: bytes, *, entry: Entry, lang: str) -> Article:
@@ -48,9 +59,17 @@ def _article_or_reason(entry: Entry, lang: str) -> Article | str:
         return str(e)
 
 
-def read_page(body: bytes, *, entry: Entry, url: str, content_type: str, lang: str) -> Article:
+def read_page(
+    body: bytes,
+    *,
+    entry: Entry,
+    url: str,
+    content_type: str,
+    lang: str,
+    rules: SiteRules | None = None,
+) -> Told:
     """See `mirror.article.extract.from_page`."""
-    return extract.from_page(body, entry=entry, url=url, content_type=content_type, lang=lang)
+    return Told(extract.from_page(body, entry=entry, url=url, content_type=content_type, lang=lang))
 
 
 def warm_up() -> None:
