@@ -45,21 +45,46 @@ MAX_HOST_CHARS = 253  # RFC 1035; getaddrinfo fails in its own ways on more
 NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)\.?")
 
 
-def refusal(url: URL, exempt: frozenset[tuple[str, int]]) -> str | None:
+# Names that a proxy would look up next to itself: RFC 6761 and 8375, RFC 6762 appendix G.
+NEARBY = frozenset({"localhost", "local", "internal", "intranet", "private", "corp", "home", "lan"})
+NEARBY_ENDINGS = (".home.arpa",)
+
+
+def refusal(url: URL, exempt: frozenset[tuple[str, int]], *, proxied: bool = False) -> str | None:
     """Return why `url` may not be asked, or None if it may, by its scheme, host and port.
 
-    Not checked here: where a name leads. `guarded` does that when it is dialled.
+    Not checked here: where a name leads. `guarded` does that when it is dialled. `proxied`
+    names are dialled by a proxy, so then every address that is written out, and
+    every name that means a neighbour, is refused here; what else a name leads to there
+    is for the proxy to refuse.
     """
     if url.scheme not in PORTS:
         return f"{url.scheme!r} is neither http nor https"
     if "@" in url.raw_authority:
         return "a name or password stands in the address"
+    host = url.raw_host or ""
+    if is_onion(host) and not proxied:  # a lookup would tell everyone on the way what is read
+        return f"{host} is reached over a proxy only"
     if is_exempt(url, exempt):
         return None
     if url.port not in PORTS.values():
         return f"port {url.port} is neither 80 nor 443"
-    if not _is_host(url.raw_host or ""):
-        return f"{url.raw_host!r} is not a host name"
+    return _no_host(host) or (_beyond(host) if proxied else None)
+
+
+def is_onion(host: str) -> bool:
+    """Say whether the host is a service of Tor, which only a proxy reaches (RFC 7686)."""
+    return host.rstrip(".").endswith(".onion")
+
+
+def _beyond(host: str) -> str | None:
+    """Return why a proxy may not be asked for `host`, as far as its name tells."""
+    if _is_address(host):
+        return None if _is_public(host) else f"{host} is not a public address"
+    name = host.rstrip(".")
+    last = name.rpartition(".")[2]
+    if last == name or last in NEARBY or name.endswith(NEARBY_ENDINGS):
+        return f"{host} is a name of the proxy's neighbours"
     return None
 
 
@@ -101,15 +126,16 @@ def guarded(factory: SocketFactoryType) -> SocketFactoryType:
     return make_socket
 
 
-def _is_host(host: str) -> bool:
+def _no_host(host: str) -> str | None:
+    fits = len(host) <= MAX_HOST_CHARS and HOST.fullmatch(host) and not NUMERIC.fullmatch(host)
+    return None if fits or _is_address(host) else f"{host!r} is not a host name"
+
+
+def _is_address(host: str) -> bool:
     try:
         ipaddress.ip_address(host)
     except ValueError:
-        return (
-            len(host) <= MAX_HOST_CHARS
-            and HOST.fullmatch(host) is not None
-            and NUMERIC.fullmatch(host) is None
-        )
+        return False
     return True
 
 

@@ -2,15 +2,23 @@
 
 import asyncio
 import base64
+import datetime
 import errno
 import gzip
+import os
 import socket
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
 
 from aiohttp import AddrInfoType, web
 from aiohttp.abc import AbstractResolver, ResolveResult
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 LOOPBACK = "127.0.0.1"
 
@@ -111,6 +119,76 @@ async def raw(
         await server.wait_closed()
         if answers:
             await asyncio.wait(answers)
+
+
+def answer(body: bytes = b"", status: int = 200, **headers: str):
+    fields = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    async def handler(_: web.Request) -> web.Response:
+        return web.Response(body=body, status=status, headers=fields)
+
+    return site(handler)
+
+
+def plain(body: bytes, fields: str = "") -> bytes:
+    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n{fields}\r\n".encode() + body
+
+
+def hops(*locations: str, status: int = 302):
+    """Serve `/0`, `/1`, …, each of which leads to the next location; then "here"."""
+
+    async def handler(request: web.Request) -> web.Response:
+        step = int(request.path.strip("/") or 0)
+        if step < len(locations):
+            return web.Response(status=status, headers={"Location": locations[step]})
+        return web.Response(text="here")
+
+    return site(handler)
+
+
+def self_signed(path: Path, *names: str) -> Path:
+    """Write a key and a certificate that vouches for itself to `path`."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, names[0])])
+    now = datetime.datetime.now(datetime.UTC)
+    day = datetime.timedelta(days=1)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - day)
+        .not_valid_after(now + day)
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(names[0])]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        + made.public_bytes(serialization.Encoding.PEM)
+    )
+    return path
+
+
+def encrypted(certificate: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    return context
+
+
+def run(program: str, *arguments: str, **environment: str) -> str:
+    """Run a program beside this file, in a process whose memory and certificates are its own."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(Path(__file__).with_name(program)), *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 # 3 GiB of nothing as 2,425 bytes of brotli with the largest window, themselves in gzip.

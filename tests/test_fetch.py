@@ -1,14 +1,10 @@
 """The fetcher, against servers that lie, stall and swell; nothing here leaves the machine."""
 
 import asyncio
-import datetime
 import gzip
 import ipaddress
 import os
 import re
-import ssl
-import subprocess
-import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +12,19 @@ from pathlib import Path
 import brotli
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from fetch_servers import FakeResolver, LoopbackSockets, NoSockets, raw, site
+from fetch_servers import (
+    FakeResolver,
+    LoopbackSockets,
+    NoSockets,
+    answer,
+    encrypted,
+    hops,
+    plain,
+    raw,
+    run,
+    self_signed,
+    site,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,19 +161,6 @@ async def refusal(url: str, resolver: FakeResolver | None = None) -> str:
             await fetcher.get(url, max_bytes=1)
     assert sockets.wanted == []
     return str(caught.value)
-
-
-def answer(body: bytes = b"", status: int = 200, **headers: str):
-    fields = {name.replace("_", "-"): value for name, value in headers.items()}
-
-    async def handler(_: web.Request) -> web.Response:
-        return web.Response(body=body, status=status, headers=fields)
-
-    return site(handler)
-
-
-def plain(body: bytes, fields: str = "") -> bytes:
-    return f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n{fields}\r\n".encode() + body
 
 
 async def test_an_answer_comes_with_its_address_type_and_validators_verbatim():
@@ -424,18 +416,6 @@ def test_an_exemption_is_a_host_and_a_port(text: str, parsed: tuple[str, int]):
 def test_what_is_not_a_host_and_a_port_exempts_nothing(text: str):
     with pytest.raises(ValueError, match=r".+"):
         host_and_port(text)
-
-
-def hops(*locations: str, status: int = 302):
-    """Serve `/0`, `/1`, …, each of which leads to the next location; then "here"."""
-
-    async def handler(request: web.Request) -> web.Response:
-        step = int(request.path.strip("/") or 0)
-        if step < len(locations):
-            return web.Response(status=status, headers={"Location": locations[step]})
-        return web.Response(text="here")
-
-    return site(handler)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -868,34 +848,7 @@ def test_no_answer_does_anything_but_succeed_or_fail_in_words(
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "news.test")])
-    now = datetime.datetime.now(datetime.UTC)
-    day = datetime.timedelta(days=1)
-    made = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - day)
-        .not_valid_after(now + day)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("news.test")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path / "both.pem"
-    path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        + made.public_bytes(serialization.Encoding.PEM)
-    )
-    return path
-
-
-def encrypted(certificate: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    return context
+    return self_signed(tmp_path / "both.pem", "news.test")
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_refused(
@@ -918,20 +871,6 @@ async def test_a_server_without_tls_is_told_apart(sockets: LoopbackSockets):
     ):
         with pytest.raises(FetchError, match="tls: no agreement"):
             await fetcher.get(f"https://{host}/", max_bytes=9)
-
-
-def run(program: str, *arguments: str, **environment: str) -> str:
-    """Run a program beside this file, in a process whose memory and certificates are its own."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", str(Path(__file__).with_name(program)), *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def test_nothing_leads_from_https_to_http_and_a_name_must_be_the_certificates(certificate: Path):
