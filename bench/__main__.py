@@ -5,7 +5,7 @@ Processor time, not wall clock: a busy machine does not change it much. Exits 0 
 
 import sys
 
-from bench import audit, bulk, daemon, dag, one, pages, serve
+from bench import audit, bulk, daemon, dag, one, pages, serve, source
 from bench.table import show
 
 PARTS = {
@@ -16,6 +16,7 @@ PARTS = {
     "pages": pages.run,
     "daemon": daemon.run,
     "dag": dag.run,
+    "source": source.run,
 }
 
 

@@ -22,8 +22,9 @@ from mirror.article.article import Article
 from mirror.article.identity import Identity
 from mirror.article.jobs import read_entry, read_feed
 from mirror.article.page import Masthead
-from mirror.cycle import ROUND, Desk, publish, run_cycle
+from mirror.cycle import ROUND, publish, run_cycle
 from mirror.dag import Dag
+from mirror.desk import Desk
 from mirror.formats.url import article_id
 from mirror.keys import Keys
 from mirror.pages.archive import last_written
@@ -61,6 +62,10 @@ class Counted:
     async def delete(self, path: str) -> None:
         """Keep it no more."""
         await self.store.delete(path)
+
+    async def names(self, folder: str) -> list[str]:
+        """Return what is in a folder."""
+        return await self.store.names(folder)
 
     async def flush(self) -> None:
         """Make it durable."""

@@ -13,8 +13,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from mirror.article.extract import from_page
-from mirror.article.feed import Entry
+from mirror.article.entry import Entry
+from mirror.article.extract import read_page
 from mirror.article.text import visible_text
 from mirror.errors import FormatError
 
@@ -65,10 +65,10 @@ def extracted(page: bytes, url: str) -> str:
     """Return the text of a page's blocks, without figures; "" where the page is refused."""
     entry = Entry("", url, "", (), "", "", full=False, lang="")
     try:
-        article = from_page(page, entry=entry, url=url, content_type="text/html", lang="")
+        told = read_page(page, entry=entry, url=url, content_type="text/html", lang="")
     except FormatError:
         return ""
-    return "\n".join(visible_text(_FIGURE.sub("", block)) for block in article.blocks)
+    return "\n".join(visible_text(_FIGURE.sub("", block)) for block in told.article.blocks)
 
 
 def scores(expected: str, found: str) -> tuple[float, float]:

@@ -3,23 +3,29 @@
 import base64
 import dataclasses
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+import random
+import zoneinfo
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from importlib import resources
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from mirror.article.fields import Fields, Reading
 from mirror.article.page import Masthead
 from mirror.box import Box
-from mirror.cycle import Desk
 from mirror.dag import Dag
 from mirror.database import Database
+from mirror.desk import Desk
 from mirror.errors import FormatError, SettingsError
-from mirror.fetch import USER_AGENT, Fetcher
+from mirror.fetch import USER_AGENT, Fetcher, Secret
 from mirror.formats import root
 from mirror.health import Health, look
 from mirror.keys import Keys
 from mirror.poll import Poller, Source
 from mirror.serve import Manners, serve
 from mirror.settings import Settings
+from mirror.settings.sections import FeedSettings
 from mirror.signer import Signer
 from mirror.state import State
 from mirror.stores.dir import DirStore
@@ -47,20 +53,98 @@ async def desk(path: Path, settings: Settings | None = None) -> AsyncIterator[De
     state = State.open(folder / settings.paths.state, origin=origin)
     try:
         signer = Signer(keys, state, trusted, _masthead(settings), settings.newsroom.lang)
-        fetcher = Fetcher(
-            allow_hosts=settings.fetch.allow_hosts,
-            timeout_s=settings.fetch.timeout_s,
-            user_agent=settings.fetch.user_agent or USER_AGENT,
-        )
-        workers = settings.box.workers or os.cpu_count() or 1
-        async with fetcher, Box(workers=workers) as box:
-            sources = [Source(feed.url, feed.text) for feed in settings.feeds]
-            lang = settings.newsroom.lang
-            poller = Poller(sources, lang, state, fetcher, box, settings.fetch.parallel)
+        async with fetcher_of(settings, folder) as fetcher, _box(settings) as box:
+            poller = poller_of(settings, state, fetcher, box)
             times = settings.schedule.interval_s, settings.publish.delay_s
-            yield Desk(poller, signer, DirStore(site), *times, Dag(state.db, site))
+            yield Desk(
+                *(poller, signer, DirStore(site), *times, Dag(state.db, site)),
+                shortest_s=settings.schedule.shortest_s,
+                recheck=settings.schedule.recheck,
+                jitter=lambda: random.uniform(-1, 1),  # noqa: S311  no secret hangs on it
+            )
     finally:
         state.close()
+
+
+def _box(settings: Settings | None) -> Box:
+    workers = settings.box.workers if settings else 0
+    return Box(workers=workers or os.cpu_count() or 1)
+
+
+@asynccontextmanager
+async def looker(
+    folder: Path, settings: Settings, *, beside: Path, allow_hosts: Sequence[str] = ()
+) -> AsyncIterator[Poller]:
+    """Open what it takes to look at sources, with a database of its own in an empty folder.
+
+    The settings' file is, or would be, in the folder `beside`.
+    """
+    state = State.open(folder / "state.db", origin=settings.newsroom.origin)
+    try:
+        fetcher = fetcher_of(settings, beside, more_hosts=allow_hosts)
+        async with fetcher as opened, _box(settings) as box:
+            yield poller_of(settings, state, opened, box)
+    finally:
+        state.close()
+
+
+def fetcher_of(settings: Settings, folder: Path, *, more_hosts: Sequence[str] = ()) -> Fetcher:
+    """Return what asks sources, as the settings, whose file is in `folder`, say."""
+    fetch = settings.fetch
+    return Fetcher(
+        allow_hosts=[*fetch.allow_hosts, *more_hosts],
+        timeout_s=fetch.timeout_s,
+        user_agent=fetch.user_agent or USER_AGENT,
+        proxy=fetch.proxy,
+        secret=_header(folder / fetch.secret, hosts_of(settings)) if fetch.secret else None,
+        robots=fetch.robots,
+        per_host=fetch.per_host,
+    )
+
+
+def hosts_of(settings: Settings) -> frozenset[str]:
+    """Return the newsroom's own hosts: its site's and its feeds'."""
+    addresses = [settings.newsroom.home, *(feed.url for feed in settings.feeds)]
+    found = (urlsplit(each).hostname for each in addresses)
+    return frozenset(host for host in found if host)
+
+
+def _header(file: Path, hosts: frozenset[str]) -> Secret:
+    """Return the header by which the newsroom knows this mirror."""
+    try:
+        name, _, value = file.read_text("ascii").strip().partition(":")
+        return Secret(name.strip(), value.strip(), hosts)
+    except OSError as e:
+        raise SettingsError(f"{file}: the newsroom's header is not readable: {e.strerror}") from e
+    except ValueError as e:
+        raise SettingsError(f"{file}: one line, Name: value, was expected: {e}") from e
+
+
+def poller_of(settings: Settings, state: State, fetcher: Fetcher, box: Box) -> Poller:
+    """Return what polls the sources that the settings name."""
+    return Poller(
+        *([_source(feed) for feed in settings.feeds], settings.newsroom.lang, state),
+        *(fetcher, box, settings.fetch.parallel),
+        rules={site.host: site.rules for site in settings.sites},
+        hosts=hosts_of(settings),
+        pictures=settings.pictures.fetch,
+        large_px=settings.pictures.large_px,
+    )
+
+
+def _source(feed: FeedSettings) -> Source:
+    zone = _zone(feed.timezone) if feed.timezone else b""
+    fields = Fields(**feed.fields.model_dump()) if feed.fields.entry else None
+    return Source(feed.url, feed.text, Reading(fields, feed.lang, zone))
+
+
+def _zone(name: str) -> bytes:
+    """Return a time zone's file: a worker, which converts dates by it, can open none."""
+    for folder in zoneinfo.TZPATH:
+        file = Path(folder, name)
+        if file.is_file():
+            return file.read_bytes()
+    return (resources.files("tzdata") / "zoneinfo" / name).read_bytes()
 
 
 @asynccontextmanager

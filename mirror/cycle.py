@@ -5,95 +5,26 @@ fork, or a full disk, ends the cycle. What is not dealt with is not remembered a
 next cycle meets it again.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import asdict, dataclass, field
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import asdict, replace
 
-from mirror import decide, edition
-from mirror.agenda import Agenda
-from mirror.dag import Dag
+from mirror import decide
+from mirror.decide import Later
+from mirror.desk import Desk, Summary
+from mirror.errors import MirrorError
+from mirror.formats.encoding import encode_time
 from mirror.formats.paths import CHECKPOINT
-from mirror.hold import FULL, Hold, Proposal
-from mirror.poll import Found, Poll, Poller, Source, polls
-from mirror.press import Press
-from mirror.signer import Draft, Signer
-from mirror.state import FeedState, State
-from mirror.stores import Store
+from mirror.hold import FULL, Proposal, Waiting
+from mirror.memory import Outcome
+from mirror.poll import Found, Poll, Source, polls
+from mirror.signer import Draft
+from mirror.state import State
 from mirror.threads import in_thread
 
 ROUND = 256  # articles appended at once: a bundle's worth, some 15 MB of files at most
 ARTICLE_BYTES = 40_000  # on disk beside its text: frame, signatures, proof, whole blocks
 FILES_PER_BYTE = 3  # what a page needs on disk: itself, compressed forms, index.html again
-
-
-@dataclass(slots=True)
-class Summary:
-    """What a cycle did, counted; `problems` and `warnings` are for the operator."""
-
-    new: int = 0
-    revised: int = 0
-    unchanged: int = 0
-    held: int = 0
-    refused: int = 0
-    waiting: int = 0
-    """How many are not signed yet, after this cycle."""
-    feeds: int = 0
-    feeds_unchanged: int = 0
-    feeds_failed: int = 0
-    log_size: int = 0
-    stores: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What a cycle works with; built once, by `build`."""
-
-    poller: Poller
-    signer: Signer
-    site: Store
-    interval_s: int = 900
-    """Between two polls of a feed."""
-    delay_s: int = 0
-    """What is new waits so long before it is signed."""
-    dag: Dag | None = None
-
-    @property
-    def press(self) -> Press:
-        """What writes the site."""
-        return Press(self.signer, self.site, self.dag)
-
-    @property
-    def agenda(self) -> Agenda:
-        """When each feed is due."""
-        return Agenda(self.state.db)
-
-    @property
-    def hold(self) -> Hold:
-        """What waits, and what the operator said about it."""
-        return Hold(self.state.db)
-
-    def rules(self) -> decide.Rules:
-        """Return what is decided by now: the operator may change it at any time."""
-        configured = {source.url for source in self.poller.sources}
-        return decide.Rules.at_present(self.state, self.hold, configured, delay_s=self.delay_s)
-
-    @property
-    def state(self) -> State:
-        """The database, which both halves share."""
-        return self.signer.state
-
-
-def to_do(desk: Desk, *, now: int) -> list[Source] | None:
-    """Return the feeds that are to be asked now; None if a cycle would do nothing at all."""
-    urls = [source.url for source in desk.poller.sources]
-    due = set(desk.agenda.due(urls, now=now, interval_s=desk.interval_s))
-    log = desk.state.log()
-    waits = log.published < log.size or (log.size and now - log.cosigned >= edition.REFRESH_S)
-    waits = waits or desk.hold.is_due(now=now, delay_s=desk.delay_s)
-    sources = [source for source in desk.poller.sources if source.url in due]
-    return sources if sources or waits else None
 
 
 async def run_cycle(
@@ -105,6 +36,8 @@ async def run_cycle(
 ) -> Summary:
     """Poll the feeds that are `due`, or all, and publish what is new; return what was done.
 
+    The pages whose time has come are asked again, too.
+
     Raises:
         StateError: to go on could sign a fork.
         StoreError: the site's folder or the database could not be written.
@@ -112,15 +45,33 @@ async def run_cycle(
     due = desk.poller.sources if due is None else due
     summary = Summary(feeds=len(due))
     summary.warnings += await _begin(desk, now=now)
+    summary.problems += await desk.press.withdraw(now=now)
     await _publish_waiting(desk, summary, delay_s=None, now=now)
-    async with aclosing(polls(desk.poller, due, progress)) as outcomes:
+    plans = desk.memory.rechecks(now=now())
+    polled = polls(desk.poller, due, progress, now=now(), rechecks=plans)
+    async with _leased(desk, due, now=now) as asked, aclosing(polled) as outcomes:
         async for some in outcomes:
             progress(f"{sum(len(poll.found) for poll in some)} entries")
             await _take(desk, some, summary, now=now)
+            asked.update(poll.source.url for poll in some if poll.answer)
     # After the polls: what they bring may correct what is due.
     await _publish_waiting(desk, summary, delay_s=desk.delay_s, now=now)
     await _end(desk, summary, now=now())
     return summary
+
+
+@asynccontextmanager
+async def _leased(
+    desk: Desk, due: Sequence[Source], *, now: Callable[[], int]
+) -> AsyncIterator[set[str]]:
+    """Note that feeds are being asked; those that were not are due again, but after a crash."""
+    await in_thread(desk.memory.lease, due, now=now())
+    asked: set[str] = set()
+    try:
+        yield asked
+    finally:
+        with suppress(MirrorError):  # what ended the cycle is what there is to tell
+            await in_thread(desk.memory.release, [each for each in due if each.url not in asked])
 
 
 async def _begin(desk: Desk, *, now: Callable[[], int]) -> list[str]:
@@ -135,7 +86,7 @@ async def _begin(desk: Desk, *, now: Callable[[], int]) -> list[str]:
 async def _end(desk: Desk, summary: Summary, *, now: int) -> None:
     """Do what is done once, whatever came of the feeds; keep what there is to tell."""
     await desk.press.refresh(now=now)
-    summary.waiting = desk.hold.count()
+    summary.waiting, summary.quarantined = desk.hold.count(), desk.memory.quarantine.count()
     summary.log_size = desk.state.log().size
     summary.stores[desk.site.name] = "written"
     await in_thread(_keep_summary, desk, summary, now=now)
@@ -156,36 +107,48 @@ async def _take(
     desk: Desk, some: Sequence[Poll], summary: Summary, *, now: Callable[[], int]
 ) -> None:
     """Publish what some polls found, and remember what is dealt with."""
+    _count_polls(summary, some)
+    found = [
+        (poll.source.url, await _last_seen(desk, each, now=now()))
+        for poll in some
+        for each in poll.found
+    ]
+    outcomes: list[Outcome] = []
+    for start in range(0, len(found), ROUND):
+        outcomes += await _round(desk, found[start : start + ROUND], summary, now=now)
+    # A validator kept too early would hide, behind a 304, what is still to be done.
+    left = {each.found.key for each in outcomes if each.left}
+    done = [poll for poll in some if not any(each.key in left for each in poll.found)]
+    await in_thread(desk.memory.keep, some, outcomes, done, now=now())
+
+
+def _count_polls(summary: Summary, some: Iterable[Poll]) -> None:
     for poll in some:
         summary.unchanged += poll.unchanged
         summary.feeds_unchanged += poll.same
+        summary.rechecked += sum(each.recheck is not None for each in poll.found)
         if poll.problem:
             summary.feeds_failed += 1
             summary.problems.append(poll.problem)
-    found = [(poll.source.url, each) for poll in some for each in poll.found]
-    dealt: dict[str, bytes] = {}
-    for start in range(0, len(found), ROUND):
-        dealt |= await _round(desk, found[start : start + ROUND], summary, now=now)
-    # A validator kept too early would hide, behind a 304, what is still to be done.
-    done = {
-        poll.source.url: poll.seen
-        for poll in some
-        if poll.seen and all(each.key in dealt for each in poll.found)
-    }
-    await in_thread(_keep_dealt, desk, some, dealt, done, now=now())
+
+
+async def _last_seen(desk: Desk, found: Found, *, now: int) -> Found:
+    """Return `found`; where its page was removed, with the last revision, marked so."""
+    if not found.missing or not await in_thread(desk.memory.is_gone, found, now=now):
+        return found
+    held = desk.state.find(found.identity.keys)
+    article = await desk.press.last_revision(held) if held and not held.void else None
+    if article is None or article.gone:
+        return found
+    return replace(found, article=replace(article, gone=encode_time(now)[:10]), problem="")
 
 
 async def _round(
     desk: Desk, found: Sequence[tuple[str, Found]], summary: Summary, *, now: Callable[[], int]
-) -> dict[str, bytes]:
-    """Publish some of what was found, or let it wait; return the entries that are dealt with."""
-    rules = desk.rules()
+) -> list[Outcome]:
+    """Publish some of what was found, or let it wait; return what came of each."""
+    rules = desk.rules(now=now())
     batch = [(source, decide.undivided(rules, source, each)) for source, each in found]
-    for _, each in batch:
-        if each.article is None:
-            summary.held += each.held
-            summary.refused += not each.held
-            summary.problems.append(each.problem)
     decisions, unchanged = decide.decide_all(rules, batch)
     summary.unchanged += unchanged
     drafts = [each for each in decisions if isinstance(each, Draft)]
@@ -195,13 +158,33 @@ async def _round(
     left = await in_thread(decide.let_wait, rules, decisions, batch, now=now())
     if left and FULL not in summary.problems:
         summary.problems.append(FULL)
-    dealt = [
-        (source, each)
+    left |= {each.identity.id for each in decisions if isinstance(each, Later)}
+    decided = {each.identity.id for each in (*drafts, *decisions) if not isinstance(each, Waiting)}
+    outcomes = [
+        Outcome(
+            source,
+            each,
+            refused.get(each.identity.id, each.problem),
+            left=each.identity.id in left,
+            decided=each.identity.id in decided,
+        )
         for source, each in batch
-        if each.article and each.identity.id not in left and each.identity.id not in refused
     ]
+    _count_troubles(summary, outcomes)
+    dealt = [(each.source, each.found) for each in outcomes if each.dealt]
     await _add_aliases(desk, [each for each in dealt if each[1].identity.id not in waiting])
-    return {each.key: each.digest for _, each in dealt}
+    return outcomes
+
+
+def _count_troubles(summary: Summary, outcomes: Iterable[Outcome]) -> None:
+    for each in outcomes:
+        found = each.found
+        if found.alert:
+            summary.warnings.append(found.alert)
+        if found.article is None and found.problem and found.recheck is None:
+            summary.held += found.held
+            summary.refused += not found.held
+            summary.problems.append(found.problem)
 
 
 async def _publish_waiting(
@@ -211,7 +194,7 @@ async def _publish_waiting(
 
     Decided again: a crash may have come between its publication and its removal from here.
     """
-    rules = desk.rules()
+    rules = desk.rules(now=now())
     await in_thread(desk.hold.put_back)
     try:
         while some := await in_thread(desk.hold.take, now=now(), delay_s=delay_s, most=ROUND):
@@ -223,24 +206,6 @@ async def _publish_waiting(
             await in_thread(decide.settle, rules, proposals, drafts, refused)
     finally:
         await in_thread(desk.hold.put_back)
-
-
-def _keep_dealt(
-    desk: Desk,
-    some: Sequence[Poll],
-    dealt: Mapping[str, bytes],
-    feeds: Mapping[str, FeedState],
-    *,
-    now: int,
-) -> None:
-    with desk.state.transaction():
-        desk.state.put_seen(dealt)
-        for url, feed in feeds.items():
-            desk.state.put_feed(url, feed)
-        for poll in some:
-            desk.agenda.put_asked(
-                poll.source.url, now=now, interval_s=desk.interval_s, problem=poll.problem
-            )
 
 
 async def _append(

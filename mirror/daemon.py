@@ -10,7 +10,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
 from dataclasses import asdict, dataclass
 
-from mirror.cycle import Desk, Summary, run_cycle, to_do
+from mirror.cycle import run_cycle
+from mirror.desk import Desk, Summary, to_do
 from mirror.errors import MirrorError, StateError, StoreError
 
 logger = logging.getLogger(__name__)

@@ -69,9 +69,9 @@ ALTER TABLE poll ADD COLUMN sightings INT NOT NULL DEFAULT 0;
 CREATE TABLE trouble(key TEXT PRIMARY KEY, source TEXT NOT NULL, name TEXT NOT NULL,
   digest BLOB NOT NULL, kind TEXT NOT NULL, reason TEXT NOT NULL, since INT NOT NULL,
   tries INT NOT NULL, due INT) WITHOUT ROWID;
-CREATE TABLE recheck(n INTEGER PRIMARY KEY, source TEXT NOT NULL, url TEXT NOT NULL,
+CREATE TABLE recheck(short TEXT PRIMARY KEY, source TEXT NOT NULL, url TEXT NOT NULL,
   entry BLOB NOT NULL, etag TEXT NOT NULL, last_modified TEXT NOT NULL, step INT NOT NULL,
-  due INT NOT NULL, missing INT);
+  due INT NOT NULL, missing INT) WITHOUT ROWID;
 CREATE INDEX recheck_due ON recheck(due);
 CREATE TABLE paragraph(site TEXT, print BLOB, article TEXT, PRIMARY KEY(site, print, article))
   WITHOUT ROWID;

@@ -14,10 +14,24 @@ from mirror.formats.url import article_id
 from mirror.hold import Hold, Proposal, Waiting
 from mirror.poll import Found
 from mirror.signer import Draft, Signer
-from mirror.state import State
+from mirror.state import ArticleState, State
 
-Decision = Draft | Proposal | Waiting
-"""To be appended; to be kept waiting; waits, and was taken back."""
+FEW_REVISIONS = 4
+"""Which an article has in its first hour, with corrections of corrections."""
+MIN_GAP_S = 600
+"""Between two later ones: a source that changes with every look would fill the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Was revised so often, and so lately, that this edit is to be met again."""
+
+    short: str
+    identity: Identity
+
+
+Decision = Draft | Proposal | Waiting | Later
+"""To be appended; to be kept waiting; waits, and was taken back; not now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +46,17 @@ class Rules:
     """Something new waits, by the settings or by a switch."""
     quiet: bool
     """Nothing waits or was rejected: what would tell need not be asked."""
+    now: int
+    """In Unix seconds."""
 
     @classmethod
     def at_present(
-        cls, state: State, hold: Hold, configured: Collection[str], *, delay_s: int
+        cls, state: State, hold: Hold, configured: Collection[str], *, delay_s: int, now: int
     ) -> "Rules":
         """Return the rules as the operator has them now."""
         switches = hold.switches()
         waits = delay_s > 0 or switches.holding is not None or switches.stopped is not None
-        return cls(state, hold, configured, waits, quiet=not waits and hold.is_quiet())
+        return cls(state, hold, configured, waits, not waits and hold.is_quiet(), now)
 
 
 def undivided(rules: Rules, source: str, found: Found) -> Found:
@@ -61,21 +77,36 @@ def _known(rules: Rules, key: str) -> str:
 def decide(rules: Rules, article: Article, identity: Identity, source: str) -> Decision | None:
     """Return what to do with an article as its feed `source` has it now, if anything."""
     draft = to_publish(rules, article, identity, source)
-    if rules.quiet:
+    held = draft.held if draft else None
+    if held and _is_too_soon(held, rules.now):
+        return Later(held.short, identity)
+    # What was withdrawn comes back on the operator's word alone.
+    withdrawn = bool(held and held.void)
+    if rules.quiet and not withdrawn:
         return draft
-    held = draft.held if draft else rules.state.find(identity.keys)
+    held = held if draft else rules.state.find(identity.keys)
     short = held.short if held else short_id(identity.id)
     waiting = rules.hold.find(identity.keys, short)
     if waiting and waiting.source != source and waiting.source in rules.configured:
         return None  # as with what is published: its first feed speaks for it
     if draft is None:
         return waiting
-    proposal = Proposal(article, identity, source, waiting.short if waiting else short)
+    proposal = Proposal(article, identity, source, waiting.short if waiting else short, withdrawn)
+    return _proposed(rules, proposal, waiting, draft)
+
+
+def _proposed(
+    rules: Rules, proposal: Proposal, waiting: Waiting | None, draft: Draft
+) -> Decision | None:
     if waiting:
         return None if _is_same(rules, waiting, proposal) else proposal
     if rules.hold.is_rejected(proposal, rules.configured):
         return None
-    return proposal if rules.waits else draft
+    return proposal if rules.waits or proposal.held else draft
+
+
+def _is_too_soon(held: ArticleState, now: int) -> bool:
+    return held.rev >= FEW_REVISIONS and 0 <= now - held.time < MIN_GAP_S
 
 
 def decide_all(rules: Rules, found: Iterable[tuple[str, Found]]) -> tuple[list[Decision], int]:

@@ -9,24 +9,30 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from mirror.article.shell import TO_ROOT
 from mirror.formats.encoding import encode_time
 from mirror.formats.index import NEWEST, Index
-from mirror.formats.paths import CHECKPOINT, article_folder, revision_path, short_id
+from mirror.formats.paths import CHECKPOINT, article_folder, diff_path, revision_path, short_id
 from mirror.formats.record import Doc, Void
 from mirror.pages import atom
 from mirror.pages.archive import Archive, Line, last_written, missing
+from mirror.pages.changes import Edition, changes_page
 from mirror.pages.check import check_page
 from mirror.pages.feeds import JSON_FEED, SUMMARY_FEED, Feed
 from mirror.pages.frame import Frame
 from mirror.pages.front import front_page
+from mirror.pages.gone import gone_page
 from mirror.pages.jsonfeed import json_feed, remembered
 from mirror.pages.mirrors import mirrors_page
 from mirror.pages.story import Story, read_page
 from mirror.signer import Signer
+from mirror.signer.history import standing
 from mirror.site import log_files, parsed, proof_files
 from mirror.state import ArticleState, LogState
 
 REFRESH_S = 3600  # how old the clock's word gets while nothing is new
+SIGNED = 3  # files a part: itself and two signatures
+MORE_PARTS = 2  # an edit that takes away more of a text is not shown but said to be long
 NOTHING: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -54,7 +60,8 @@ def wanted(signer: Signer, shown: bytes | None) -> set[str]:
         rows += [row for row in each if not row.void]
     # What is newer than the site is in the outbox.
     articles = {_path(row) for row in rows if row.leaf < appended.log.published}
-    return articles | set(last_written(appended.before).values())
+    of_edits = {path for edit in _edits(signer, appended) for path in edit.wanted(signer)}
+    return articles | set(last_written(appended.before).values()) | of_edits
 
 
 def signed_files(signer: Signer, held: Mapping[str, bytes] = NOTHING) -> dict[str, bytes]:
@@ -75,8 +82,73 @@ def signed_files(signer: Signer, held: Mapping[str, bytes] = NOTHING) -> dict[st
     for doc in appended.docs:
         short = short_id(doc.id)
         files[f"{article_folder(short)}/index.html"] = outbox[revision_path(short, doc.rev)]
+    files |= _gone(signer, appended)
+    for edit in _edits(signer, appended):
+        # After a crash it may be there, made by another edition of this program: it stays.
+        page = held.get(edit.path) or edit.page(signer, {**held, **outbox})
+        # No log records it, so its signatures are all that tells it from a forged one.
+        signed = signer.keys.sign_file(edit.path, page, leaf=edit.row.leaf, time=edit.new.time)
+        files |= {edit.path: page, **signed}
     files |= _lists(signer, appended, index, {**held, **outbox})
     return files | {CHECKPOINT: log.checkpoint}
+
+
+@dataclass(frozen=True, slots=True)
+class _Edit:
+    """Revision `new` follows `old`, which readers have as well."""
+
+    row: ArticleState
+    old: Doc
+    new: Doc
+
+    @property
+    def path(self) -> str:
+        return diff_path(self.row.short, self.new.rev)
+
+    def wanted(self, signer: Signer) -> set[str]:
+        """Return what is asked of the site: the older pages, and the page that shows the edit."""
+        begins = f"{article_folder(self.row.short)}/{self.new.rev}-"
+        parts = sum(path.startswith(begins) for path in signer.state.outbox()) // SIGNED + 1
+        some = range(1, parts + MORE_PARTS + 1)
+        older = {revision_path(self.row.short, self.old.rev, part=part) for part in some}
+        return older | {self.path}
+
+    def page(self, signer: Signer, files: Mapping[str, bytes]) -> bytes:
+        """Return the page that shows what was changed; `files` has those of both revisions."""
+        row = self.row
+        frame = Frame(signer.masthead, row.lang or signer.lang)
+        sides = (self._edition(doc, files) for doc in (self.old, self.new))
+        return changes_page(frame, *sides, lang=row.lang, dir_=row.dir)
+
+    def _edition(self, doc: Doc, files: Mapping[str, bytes]) -> Edition:
+        short = self.row.short
+        text = read_page(files.get(revision_path(short, doc.rev), b""))
+        paths = (
+            revision_path(short, doc.rev, part=part)
+            for part in range(1, (text.parts if text else 0) + 1)
+        )
+        return Edition(doc.rev, doc.time, [files[path] for path in paths if path in files])
+
+
+def _edits(signer: Signer, appended: "_Appended") -> list[_Edit]:
+    """Return what was appended as a revision of what readers have."""
+    found = []
+    for doc in appended.docs:
+        old = next(standing(signer.state, short_id(doc.id), doc.prev), None)
+        if old:
+            [row] = signer.state.articles(doc.n, doc.n + 1)
+            found.append(_Edit(row, old, doc))
+    return found
+
+
+def _gone(signer: Signer, appended: "_Appended") -> dict[str, bytes]:
+    """Return the pages in place of what was withdrawn, each in its article's language."""
+    files = {}
+    for void in appended.voids:
+        [row] = signer.state.articles(void.n, void.n + 1)
+        frame = Frame(signer.masthead, row.lang or signer.lang)
+        files[f"{article_folder(row.short)}/index.html"] = gone_page(frame, void, top=TO_ROOT)
+    return files
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +160,7 @@ class _Appended:
 
     log: LogState
     docs: tuple[Doc, ...]
+    voids: tuple[Void, ...]
     numbers: frozenset[int]
     count: int
     before: int
@@ -99,14 +172,14 @@ class _Appended:
         log, count = state.log(), state.count()
         records = [parsed(leaf) for leaf in state.records(log.published, log.size)]
         docs = tuple(each for each in records if isinstance(each, Doc) and each.t == "doc")
-        voids = [each for each in records if isinstance(each, Void)]
+        voids = tuple(each for each in records if isinstance(each, Void))
         numbers = frozenset([doc.n for doc in docs] + [void.n for void in voids])
         before = count - sum(doc.rev == 1 for doc in docs)
         thirds = {
             page: state.articles(page * atom.PAGE, (page + 1) * atom.PAGE)
             for page in sorted(atom.touched(numbers, count=count, before=before))
         }
-        return cls(log, docs, numbers, count, before, thirds)
+        return cls(log, docs, voids, numbers, count, before, thirds)
 
 
 def _lists(

@@ -7,13 +7,19 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from mirror.agenda import Agenda
+from mirror.agenda import Agenda, Standing
 from mirror.database import Database, in_use
 from mirror.formats.encoding import encode_time
 from mirror.hold import Hold
+from mirror.quarantine import Quarantine
 from mirror.state import State
 
 LATE_S = 2 * 3600  # the clock speaks hourly: two missed hours are no chance
+TO_MEND: dict[Standing, str] = {
+    "gone": "gone for good, and asked no more but by `mirror once`",
+    "challenge": "behind an anti-bot page: ask the newsroom to let the mirror through",
+}
+"""What does not pass by itself: it is a problem also of a cycle that did not ask the feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,9 @@ class FeedHealth:
     asked: str
     answered: str
     due: str
+    """"" also for a feed that is gone."""
     problem: str
+    state: Standing = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +55,11 @@ class Health:
     cycle: str
     """When the last cycle ended, "" if none has."""
     problems: list[str] = field(default_factory=list)
-    """Of the last cycle."""
+    """Of the last cycle, and what of a feed the operator has to mend."""
     waiting: int = 0
     """How many articles are not signed yet."""
+    quarantined: int = 0
+    """Of how many entries no article could be made."""
     holding: str = ""
     """Since when only what is approved is published, "" if all is."""
     stopped: str = ""
@@ -83,6 +93,7 @@ def look(db: Database, *, feeds: Iterable[str], root: tuple[int, int], now: int)
     running = in_use(db.path)
     hold = Hold(db)
     switches = hold.switches()
+    known = [_feed(agenda, url) for url in feeds]
     return Health(
         ok=bool(log.size) and silent < LATE_S and now < root[1] and log.published == log.size,
         now=encode_time(now),
@@ -100,8 +111,9 @@ def look(db: Database, *, feeds: Iterable[str], root: tuple[int, int], now: int)
         holding=_time(switches.holding or 0),
         stopped=_time(switches.stopped or 0),
         reason=switches.reason,
-        problems=[*summary.get("warnings", []), *summary.get("problems", [])],
-        feeds=[_feed(agenda, url) for url in feeds],
+        quarantined=Quarantine(db).count(),
+        problems=[*summary.get("warnings", []), *summary.get("problems", []), *_to_mend(known)],
+        feeds=known,
         notes=agenda.notes(),
     )
 
@@ -109,7 +121,11 @@ def look(db: Database, *, feeds: Iterable[str], root: tuple[int, int], now: int)
 def _feed(agenda: Agenda, url: str) -> FeedHealth:
     asked = agenda.asked(url)
     times = _time(asked.asked), _time(asked.answered), _time(asked.due)
-    return FeedHealth(url, *times, asked.problem)
+    return FeedHealth(url, *times, asked.problem, asked.state)
+
+
+def _to_mend(feeds: Iterable[FeedHealth]) -> list[str]:
+    return [f"{each.url}: {TO_MEND[each.state]}" for each in feeds if each.state in TO_MEND]
 
 
 def _time(seconds: int) -> str:

@@ -109,11 +109,17 @@ def first_root(keys: Keys, seed: bytes, *, now: int) -> root.Root:
     return dataclasses.replace(unsigned, signatures=root.sign(unsigned, [seed]))
 
 
+EXAMPLE_HOST = "themoscowtimes.com"
+"""The newsroom of the example: of another's pages nothing is known."""
+
+
 def _settings_text(wishes: Wishes) -> str:
     """Return the example file with these values in it, its explanations kept."""
-    text = _example().read_text(encoding="utf-8")
+    text = example().read_text(encoding="utf-8")
     head, _, rest = text.partition("# One such section for each feed")
-    section, marker, tail = rest.partition("# How sources are asked.")
+    section, known, rest = rest.partition("# What is known of the pages")
+    sites, marker, tail = rest.partition("# How sources are asked.")
+    known = known + sites if any(EXAMPLE_HOST in url for url in wishes.feeds) else ""
     head = _with(head, "name", _quoted(wishes.name))
     head = _with(head, "origin", _quoted(wishes.origin))
     head = _with(head, "lang", _quoted(wishes.lang))
@@ -122,9 +128,8 @@ def _settings_text(wishes: Wishes) -> str:
     more = [part[part.index("[[feeds]]") :] for part in sections[1:]]
     hosts = ", ".join(map(_quoted, wishes.allow_hosts))
     tail = _with(tail, "allow_hosts", f"[{hosts}]")
-    return (
-        head + "# One such section for each feed" + "".join([*sections[:1], *more]) + marker + tail
-    )
+    feeds = "".join([*sections[:1], *more])
+    return f"{head}# One such section for each feed{feeds}{known}{marker}{tail}"
 
 
 def _with(text: str, key: str, value: str) -> str:
@@ -139,6 +144,7 @@ def _quoted(text: str) -> str:
     return '"' + "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in escaped) + '"'
 
 
-def _example() -> Path:
+def example() -> Path:
+    """Return the file that explains every key, with The Moscow Times in it."""
     packaged = Path(str(resources.files("mirror") / "mirror.toml"))
     return packaged if packaged.exists() else Path(__file__).parents[1] / "config" / "mirror.toml"

@@ -4,17 +4,24 @@ The order of writes is the promise: what a checkpoint refers to first, the heads
 crash the same steps are taken again, with the same bytes.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mirror import edition
+from mirror.article.article import Article
+from mirror.article.readback import read_back
 from mirror.dag import Dag
 from mirror.errors import StoreError
-from mirror.formats.paths import INDEX_PROOF
+from mirror.formats.paths import INDEX_PROOF, article_folder, revision_path, short_id
+from mirror.formats.url import article_id
+from mirror.hold import Hold
 from mirror.pages.feeds import JSON_FEED
+from mirror.recheck import Rechecks
 from mirror.signer import Signer
+from mirror.state import ArticleState
 from mirror.stores import Store, write
 from mirror.threads import in_thread
+from mirror.withdrawal import Withdrawals
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +71,63 @@ class Press:
             StoreError: some of it is still there; tried again, and in the way of nothing else.
         """
         paths = self.signer.state.garbage(now)
-        if not paths:
-            return
+        if paths:
+            removed, problems = await self._delete(paths)
+            await in_thread(self._forget, removed)
+            if problems:
+                raise problems[0]
+
+    async def withdraw(self, *, now: Callable[[], int]) -> list[str]:
+        """Take away what the operator ordered to; return what could not be removed yet, and why.
+
+        The log says it first, then the site's heads, then the files go: after a crash each step
+        is taken again, and finds done what is done. What stays is in the way of nothing else.
+
+        Raises:
+            StoreError: the log or the site could not be written.
+        """
+        orders = Withdrawals(self.signer.state.db)
+        pending = await in_thread(orders.pending)
+        if not pending:
+            return []
+        await in_thread(self._drop_edits, [short for short, _ in pending])
+        await in_thread(self.signer.withdraw, pending, now=now())
+        await self.publish(now=now)
+        kept: list[str] = []
+        for short, _ in pending:
+            removed, problems = await self._delete(await self._remains(short))
+            await in_thread(self._forget, removed)
+            kept += map(str, problems)
+            if not problems and not await self._remains(short):
+                await in_thread(self._mark_done, short, now=now())
+        return kept
+
+    async def last_revision(self, held: ArticleState) -> Article | None:
+        """Return an article as the site has it in its newest revision, if it can be read back."""
+        parts: list[bytes] = []
+        while page := await self.site.get(revision_path(held.short, held.rev, part=len(parts) + 1)):
+            parts.append(page)
+        return await in_thread(read_back, parts)
+
+    async def _remains(self, short: str) -> list[str]:
+        """Return what the site has of an article: its folder, but for the page that says so.
+
+        And the pages at its other addresses, and old index documents that have its title.
+        """
+        folder, orders = article_folder(short), Withdrawals(self.signer.state.db)
+        found = set(await self.site.names(folder)) - {f"{folder}/index.html"}
+        for link in await in_thread(orders.links, short):
+            other = short_id(article_id(link))
+            if not self.signer.state.holder(other):
+                found |= set(await self.site.names(article_folder(other)))
+        for path in await in_thread(orders.old_documents):
+            data = await self.site.get(path)
+            if data is None or short.encode() in data:  # a crash may have left a form of it
+                found.add(path)
+        return sorted(found)
+
+    async def _delete(self, paths: Sequence[str]) -> tuple[list[str], list[StoreError]]:
+        """Remove files; return which are gone. The tree forgets them first."""
         await in_thread(self._record, dict.fromkeys(paths))
         removed, problems = [], []
         for path in paths:
@@ -74,9 +136,7 @@ class Press:
                 removed.append(path)
             except StoreError as e:
                 problems.append(e)
-        await in_thread(self._forget, removed)
-        if problems:
-            raise problems[0]
+        return removed, problems
 
     async def settle(self, *, progress: Callable[[str], None] = lambda _: None) -> None:
         """Have the tree be that of the site's folder, whatever a crash left."""
@@ -108,6 +168,21 @@ class Press:
         if self.dag:
             with self.signer.state.transaction():
                 self.dag.apply(files)
+
+    def _drop_edits(self, shorts: Collection[str]) -> None:
+        """Let no edit of these wait, and none be looked for: it is the same article's text."""
+        state = self.signer.state
+        hold, rechecks = Hold(state.db), Rechecks(state.db)
+        with state.transaction():
+            hold.drop([each.n for short in shorts if (each := hold.find((), short))])
+            for short in shorts:
+                rechecks.forget(short)
+
+    def _mark_done(self, short: str, *, now: int) -> None:
+        state = self.signer.state
+        with state.transaction():
+            # Not before what is withdrawn: by that time a later revision is told from it.
+            Withdrawals(state.db).mark_done([short], now=max(now, state.log().time))
 
     def _forget(self, paths: Sequence[str]) -> None:
         with self.signer.state.transaction():

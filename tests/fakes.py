@@ -15,7 +15,7 @@ from mirror.article.article import Article
 from mirror.article.identity import Identity
 from mirror.article.page import Masthead
 from mirror.check.survey import Survey
-from mirror.cycle import Desk
+from mirror.desk import Desk
 from mirror.errors import FetchError, FormatError, StoreError, VerifyError
 from mirror.formats import tlog
 from mirror.formats.checkpoint import Checkpoint
@@ -92,6 +92,10 @@ class MemoryStore:
             self.deleted.append(path)
         if fails:
             raise StoreError(f"{self.name}: {path}: told to fail")
+
+    async def names(self, folder: str) -> list[str]:
+        below = f"{check_path(folder)}/"
+        return sorted(p for p in self.kept if p.startswith(below) and "/" not in p[len(below) :])
 
     async def flush(self) -> None:
         self._unflushed.clear()

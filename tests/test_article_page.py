@@ -16,9 +16,12 @@ from mirror.article.article import Article
 from mirror.article.clean import clean
 from mirror.article.page import Masthead, render
 from mirror.article.parts import MAX_RAW_BYTES
+from mirror.article.picture import Picture, name
+from mirror.article.revisions import MAX_LISTED, Revision
 from mirror.article.split import split_block
 from mirror.article.strings import _TABLE, strings, ui_language
 from mirror.errors import FormatError
+from mirror.pages.story import read_page
 
 HOSTILE = Path(__file__).parent / "data" / "hostile"
 MASTHEAD = Masthead("The Harbour", "mirror.example/harbour", "https://harbour.example/")
@@ -37,8 +40,8 @@ WORDS = [hashlib.sha256(b"%d" % number).hexdigest()[:7] for number in range(9000
 TAG = re.compile(r'<(?:[^>"]|"[^"]*")*>')
 
 
-def parts(article: Article, rev: int = 3) -> list[str]:
-    files = render(article, masthead=MASTHEAD, rev=rev, id_hex=ID)
+def parts(article: Article, rev: int = 3, revisions: tuple[Revision, ...] = ()) -> list[str]:
+    files = render(article, masthead=MASTHEAD, rev=rev, id_hex=ID, revisions=revisions)
     for data in files:
         assert len(gzip.compress(data, 9)) + 900 <= 12_000
         check_harmless(data.decode())
@@ -123,6 +126,127 @@ def test_a_partial_text_says_so():
     assert strings("en").partial in html
 
 
+def test_a_page_names_its_subjects_and_when_it_was_changed():
+    told = replace(
+        ARTICLE,
+        lang="fr",
+        tags=("Îles & ports", "<b>", "x" * 90, *map(str, range(30))),
+        modified="2026-11-17T08:00:00Z",
+    )
+    [html] = parts(told)
+
+    assert (
+        '<p class="by"><span lang="en">Subjects</span>: <span itemprop="keywords">Îles &amp; ports'
+        '</span>, <span itemprop="keywords">&lt;b&gt;</span>'
+    ) in html
+    assert html.count('itemprop="keywords"') == 20
+    assert "x" * 61 not in html
+    assert (
+        ' · <span lang="en">Changed on <time itemprop="dateModified" '
+        'datetime="2026-11-17T08:00:00Z"><bdi dir="ltr">2026-11-17 08:00 UTC</bdi></time></span>'
+    ) in html
+    assert "dateModified" not in parts(replace(told, modified=told.published))[0]
+    assert "keywords" not in parts(ARTICLE)[0]
+
+
+def test_the_subjects_are_named_once_in_a_long_article():
+    blocks = tuple(f"<p>{' '.join(WORDS[i : i + 60])}.</p>" for i in range(0, 9000, 60))
+
+    files = parts(replace(ARTICLE, blocks=blocks, tags=("Ports",)))
+
+    assert [html.count('itemprop="keywords"') for html in files] == [1] + [0] * (len(files) - 1)
+
+
+def test_what_the_source_no_longer_has_says_so_in_every_language():
+    for lang, words in _TABLE.items():
+        [html] = parts(replace(ARTICLE, lang=lang, gone="2026-11-20"))
+
+        date = '<bdi dir="ltr">2026-11-20</bdi>'
+        assert f"<p><strong>{words.gone.format(date=date)}</strong></p>" in html
+
+
+def test_a_page_lists_the_revisions_up_to_its_own_and_what_each_changed():
+    known = tuple(Revision(rev, f"2026-11-{15 + rev}T06:30:00Z") for rev in (1, 2, 3))
+
+    [html] = parts(ARTICLE, revisions=known)
+
+    assert (
+        "<p>Revisions:</p><ul>"
+        '<li><a href="1.html"><bdi dir="ltr">2026-11-16 06:30 UTC</bdi></a></li>'
+        '<li><a href="2.html"><bdi dir="ltr">2026-11-17 06:30 UTC</bdi></a> '
+        '<a href="2.diff.html">what changed</a></li>'
+        '<li><a href="3.html"><bdi dir="ltr">2026-11-18 06:30 UTC</bdi></a> '
+        '<a href="3.diff.html">what changed</a></li></ul>'
+    ) in html
+    assert '<a href="index.html">Newer revisions, if any</a>' in html
+
+
+def test_an_article_of_one_revision_lists_none():
+    alone = parts(ARTICLE, 1, (Revision(1, "2026-11-16T06:30:00Z"),))
+
+    assert alone == parts(ARTICLE, 1)
+    assert "diff.html" not in alone[0]
+    assert '<a href="index.html">Newer revisions, if any</a>' in alone[0]
+
+
+def test_of_a_thousand_revisions_the_first_and_the_newest_are_listed():
+    known = tuple(Revision(rev, "2026-11-16T06:30:00Z") for rev in range(1, 1001))
+    few = (known[0], *known[-MAX_LISTED:])
+
+    [html] = parts(ARTICLE, 1000, known)
+
+    listed = [int(rev) for rev in re.findall(r'<li><a href="([0-9]+)\.html">', html)]
+    assert listed == [1, *range(1001 - MAX_LISTED, 1001)]
+    assert html.count("<li>…</li>") == 1
+    assert [html] == parts(ARTICLE, 1000, few)
+    assert "…" not in "".join(parts(ARTICLE, 21, known[:21]))
+
+
+def test_only_the_first_part_lists_the_revisions():
+    blocks = tuple(f"<p>{' '.join(WORDS[i : i + 60])}.</p>" for i in range(0, 9000, 60))
+    known = (Revision(1, "2026-11-16T06:30:00Z"), Revision(3, "2026-11-17T06:30:00Z"))
+
+    files = parts(long_article(blocks), revisions=known)
+
+    assert [html.count("3.diff.html") for html in files] == [1] + [0] * (len(files) - 1)
+    assert all('<a href="index.html">' in html for html in files)
+
+
+def test_a_picture_at_hand_is_behind_a_link_beside_the_page():
+    blocks = clean('<img src="/1.jpg"><img src="/2.jpg">', base="https://cdn.example/", lang="fa")
+    picture = Picture("https://cdn.example/1.jpg", b"x" * 9000, 480, 320, b"y" * 90_000)
+
+    [html] = parts(replace(ARTICLE, blocks=blocks, pictures=(picture,), lang="fa", dir="rtl"))
+
+    own, large = (f'<a{{}} href="{name(data)}">عکس، ' for data in (picture.webp, picture.large))
+    assert own.format(' itemprop="contentUrl"') + '<bdi dir="ltr">9 kB</bdi></a>' in html
+    assert large.format("") + '<bdi dir="ltr">90 kB</bdi></a>' in html
+    assert 'href="https://cdn.example/2.jpg">عکس (<bdi dir="ltr">cdn.example</bdi>)</a>' in html
+    assert "cdn.example/1.jpg" not in html
+
+
+def test_all_that_is_new_on_a_page_leaves_its_text_between_the_same_lines():
+    picture = Picture("https://h.example/p.jpg", b"x" * 9000, 480, 320)
+    blocks = clean('<p>One.</p><img src="/p.jpg">', base="https://h.example/", lang="en")
+    whole = replace(
+        ARTICLE,
+        blocks=blocks,
+        pictures=(picture,),
+        tags=("Ports",),
+        modified="2026-11-17T08:00:00Z",
+        gone="2026-11-20",
+        partial=True,
+    )
+    known = (Revision(1, "2026-11-16T06:30:00Z"), Revision(2, "2026-11-17T06:30:00Z"))
+
+    read = read_page(parts(whole, 2, known)[0].encode())
+
+    assert read is not None
+    assert read.told.authors == ARTICLE.authors
+    assert read.told.original == ARTICLE.url
+    assert (read.parts, read.told.summary) == (1, "One.")
+
+
 def test_a_persian_page_runs_from_right_to_left_in_its_own_words():
     [html] = parts(replace(ARTICLE, lang="fa", dir="rtl"))
 
@@ -142,6 +266,9 @@ def test_every_language_fills_every_sentence():
         assert "7" in words.parts.format(parts=7)
         assert {"7", "9"} <= set(words.part.format(part=7, parts=9))
         assert "f.html" in words.check.format(file="f.html")
+        assert "7" in words.picture.format(size=7)
+        assert "7" in words.changed.format(time=7)
+        assert "7" in words.gone.format(date=7)
     assert ui_language("zh-TW") == ui_language("zh-Hant-HK") == "zh-Hant"
     assert ui_language("zh") == ui_language("zh-CN") == "zh-Hans"
     assert ui_language("pt-BR") == ui_language("") == "en"
@@ -280,6 +407,7 @@ def test_no_field_and_no_body_makes_a_page_act(
         title="".join(fields).replace("\ud800", ""),
         authors=(*authors, *fields),
         blocks=blocks,
+        tags=(*authors, *fields),
     )
 
     parts(article)

@@ -15,8 +15,8 @@ from fakes import NOW, Clock, MemoryStore, audited, docs_of, open_signer
 from newsroom import Answer, Newsroom, feed, item, numbered
 
 from mirror.box import Box
-from mirror.cycle import Desk
 from mirror.daemon import JUMP_S, MAX_RETRY_S, RETRY_S, SETTLE_S, Orders, Time, Watch, run
+from mirror.desk import Desk
 from mirror.errors import SettingsError, StateError
 from mirror.fetch import Fetcher
 from mirror.formats.paths import CHECKPOINT, INDEX_PROOF

@@ -19,6 +19,8 @@ EVERY_KIND = [  # all of section 3
     (f"{A}/12-34.html", IMMUTABLE, Stage.DOCUMENT),
     (f"{A}/1-2.html.minisig", IMMUTABLE, Stage.DOCUMENT),
     (f"{A}/{'0f' * 32}.webp", IMMUTABLE, Stage.DOCUMENT),
+    (f"{A}/2.diff.html", IMMUTABLE, Stage.DOCUMENT),
+    (f"{A}/2.diff.html.minisig", IMMUTABLE, Stage.DOCUMENT),
     (f"index/{'0f' * 32}.json", IMMUTABLE, Stage.DOCUMENT),
     ("trust/1.root.json", IMMUTABLE, Stage.DOCUMENT),
     ("trust/12.root.json", IMMUTABLE, Stage.DOCUMENT),
@@ -68,6 +70,9 @@ def test_every_path_of_a_site_is_known(path: str, head: bool, stage: Stage):
         f"{A}/1-0.html",
         f"{A}/1.html.gz",
         f"{A}/1.htm",
+        f"{A}/0.diff.html",
+        f"{A}/1-2.diff.html",
+        f"{A}/2.diff.html.gz",
         f"{A}/{'0F' * 32}.webp",
         f"{A}/{'0f' * 31}.webp",
         f"{A}/1.html/x",
@@ -143,6 +148,7 @@ def test_an_id_is_written_in_base32():
     assert paths.article_folder("mzxw6ytboiaaaaaaaaaa") == "a/m/z/x/w6ytboiaaaaaaaaaa"
     assert paths.revision_path("mzxw6ytboiaaaaaaaaaa", 3) == "a/m/z/x/w6ytboiaaaaaaaaaa/3.html"
     assert paths.revision_path("mzxw6ytboiaaaaaaaaaa", 3, part=2).endswith("/3-2.html")
+    assert paths.diff_path("mzxw6ytboiaaaaaaaaaa", 3).endswith("/3.diff.html")
 
 
 def test_a_path_of_no_article_has_no_id():

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from fakes import NOW, ORIGIN, Clock, MemoryStore, draft, open_signer, quiet_desk
 
-from mirror.agenda import Agenda
+from mirror.agenda import Agenda, Answer, Pace
+from mirror.cli.status import told
 from mirror.cycle import run_cycle
 from mirror.database import Database
+from mirror.errors import Failure
 from mirror.health import LATE_S, Health, look
+from mirror.quarantine import Quarantine, Trouble
 from mirror.signer import Signer
 
 FEED = "https://news.example/feed"
@@ -21,6 +24,11 @@ def signer(tmp_path: Path) -> Iterator[Signer]:
     signer = open_signer(tmp_path)
     yield signer
     signer.state.close()
+
+
+def ask(signer: Signer, answer: Answer, *, now: int = NOW) -> None:
+    """Note what came of asking the feed."""
+    Agenda(signer.state.db).put_asked(FEED, answer, now=now, pace=Pace(120, 900), jitter=0)
 
 
 async def published(signer: Signer) -> None:
@@ -80,25 +88,76 @@ async def test_one_that_has_not_published_what_it_appended_is_not(signer: Signer
 async def test_a_feed_that_fails_is_named_and_readers_are_well_all_the_same(signer: Signer):
     await published(signer)
     with signer.state.transaction():
-        agenda = Agenda(signer.state.db)
-        agenda.put_asked(FEED, now=NOW - 60, interval_s=900, problem="")
-        agenda.put_asked(FEED, now=NOW, interval_s=900, problem=f"{FEED}: status 503")
+        ask(signer, Answer(), now=NOW - 60)
+        ask(signer, Answer(f"{FEED}: status 500", "failed"))
     health = seen(signer)
 
     assert health.ok
     [feed] = health.feeds
-    assert (feed.url, feed.problem) == (FEED, f"{FEED}: status 503")
+    assert (feed.url, feed.problem, feed.state) == (FEED, f"{FEED}: status 500", "failed")
     assert feed.answered < feed.asked < feed.due
+
+
+@pytest.mark.parametrize(
+    ("kind", "line", "problem"),
+    [
+        ("gone", "asked no more; GONE; FAILED: status 410", "asked no more but by `mirror once`"),
+        (
+            "challenge",
+            "due 2026-11-18T11:08:40Z; CHALLENGE; FAILED: status 410",
+            "ask the newsroom",
+        ),
+    ],
+)
+async def test_what_the_operator_has_to_mend_is_a_problem_also_later(
+    signer: Signer, kind: Failure, line: str, problem: str
+):
+    await published(signer)
+    with signer.state.transaction():
+        ask(signer, Answer("status 410", kind))
+    health = seen(signer)
+    lines = told(health)
+
+    assert health.ok
+    assert [each.startswith(f"{FEED}: ") and problem in each for each in health.problems] == [True]
+    assert f"    answered never, {line}" in lines
+    assert health.to_json()["feeds"][0]["state"] == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("later", "Z; LATER"), ("robots", "Z; ROBOTS"), ("failed", "Z")]
+)
+async def test_what_passes_by_itself_is_shown_beside_its_feed(
+    signer: Signer, kind: Failure, state: str
+):
+    with signer.state.transaction():
+        ask(signer, Answer("no", kind))
+    health = seen(signer)
+
+    assert health.problems == []
+    assert any(line.endswith(f"{state}; FAILED: no") for line in told(health))
+
+
+async def test_entries_in_quarantine_are_counted(signer: Signer):
+    assert "quarantine" not in "".join(told(seen(signer)))
+
+    with signer.state.transaction():
+        trouble = Trouble("key", FEED, "name", b"d", "refused", "no text")
+        Quarantine(signer.state.db).put([trouble], now=NOW)
+    health = seen(signer)
+
+    assert health.quarantined == 1
+    assert any("1 in quarantine: `mirror quarantine list`" in e for e in told(health))
 
 
 async def test_strangers_are_told_no_feed_no_path_and_no_problem(signer: Signer):
     await published(signer)
     with signer.state.transaction():
-        Agenda(signer.state.db).put_asked(FEED, now=NOW, interval_s=9, problem="/srv/mirror: full")
-    told = str(seen(signer).brief())
+        ask(signer, Answer("/srv/mirror: full"))
+    brief = str(seen(signer).brief())
 
-    assert "/" not in told
-    assert "news.example" not in told
+    assert "/" not in brief
+    assert "news.example" not in brief
 
 
 async def test_a_daemon_that_has_ended_is_not_called_running(tmp_path: Path):

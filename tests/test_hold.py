@@ -13,8 +13,9 @@ from newsroom import Newsroom, feed, item, numbered
 
 from mirror.article.article import Article
 from mirror.box import Box
-from mirror.cycle import Desk, Summary, run_cycle, to_do
+from mirror.cycle import run_cycle
 from mirror.database import Database
+from mirror.desk import Desk, Summary, to_do
 from mirror.errors import StateError, StoreError
 from mirror.fetch import Fetcher
 from mirror.formats.paths import CHECKPOINT, article_folder, short_id

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.article.feed import Entry, Feed
-from mirror.article.identity import Identity, identify
+from mirror.article.identity import Identity, identify, named_by, rules_for
+from mirror.article.siterules import SiteRules
 from mirror.formats.url import article_id, urn_id
 
 URL = "https://news.example/feed"
@@ -215,3 +216,55 @@ def test_the_order_of_a_feed_changes_nobodys_name(entries: list[Entry], random: 
     shuffled = sorted(entries, key=lambda _: random.random())  # type: ignore[attr-defined]
 
     assert set(identities(*entries)) == set(identities(*shuffled))
+
+
+RULES = {"news.example": SiteRules("news.example", number=r"-(a?\d+)/?$")}
+
+
+def ruled(*entries: Entry) -> list[Identity]:
+    found = identify(Feed("", "", entries), url=URL, rules=RULES)
+    return [identity for identity, _ in found]
+
+
+def test_what_a_rule_finds_in_an_address_goes_before_all_other_names():
+    [found] = ruled(entry("g", "https://www.news.example/2026/one-word-56901", "One"))
+
+    assert found.keys[0] == "number news.example 56901"
+
+
+def test_a_changed_slug_leads_to_the_same_article():
+    before = ruled(entry("g1", "https://news.example/the-first-slug-56901", "One"))
+    [after] = ruled(entry("g2", "https://news.example/the-second-slug-56901", "Two"))
+
+    assert leads_to(before, after) == 0
+
+
+def test_two_entries_with_one_number_are_not_joined_by_it():
+    first, second = ruled(
+        entry("g1", "https://news.example/one-7", "One"),
+        entry("g2", "https://news.example/two-7", "Two"),
+    )
+
+    assert set(first.keys).isdisjoint(second.keys)
+
+
+def test_a_rule_is_its_sites_own():
+    [other] = ruled(entry("g", "https://other.example/one-7", "One"))
+    [under] = ruled(entry("g", "https://ru.news.example/one-7", "One"))
+
+    assert not other.keys[0].startswith("number ")
+    assert under.keys[0] == "number news.example 7"
+
+
+def test_an_address_without_a_number_has_its_other_names():
+    [found] = ruled(entry("g", "https://news.example/about", "One"))
+
+    assert found.keys[0] == f"guid {SCOPE} g"
+
+
+def test_a_long_path_is_not_looked_at():
+    assert named_by(RULES["news.example"], "/" + "a" * 600 + "-7") == ""
+
+
+def test_no_rules_are_for_what_is_no_address():
+    assert rules_for(RULES, "") is None

@@ -74,6 +74,15 @@ def test_the_explanations_are_kept(tmp_path: Path):
     assert text.count("# How sources are asked.") == 1
 
 
+def test_what_is_known_of_a_newsrooms_pages_is_kept(tmp_path: Path):
+    url = "https://www.themoscowtimes.com/rss/all"
+    make(tmp_path, wishes(feeds=[url]), now=NOW)
+    settings = Settings.load(tmp_path / "mirror.toml")
+
+    assert [site.host for site in settings.sites] == ["themoscowtimes.com"]
+    assert settings.sites[0].text
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -10,10 +10,12 @@ from pages_rules import EVIL, LANGUAGES, Page, frame, story
 from mirror.article.strings import _TABLE
 from mirror.formats import minisig, sshsig
 from mirror.formats.index import Item, Mirror, VoidItem
+from mirror.formats.record import Void
 from mirror.pages.aliases import alias_page
 from mirror.pages.archive import Archive, Line
 from mirror.pages.check import check_page, fingerprint
 from mirror.pages.front import front_page
+from mirror.pages.gone import gone_page
 from mirror.pages.mirrors import mirrors_page
 from mirror.pages.story import Told, read_page
 from mirror.pages.words import TABLE, words
@@ -65,6 +67,7 @@ def pages(lang: str = "en", text: str = "Plain") -> dict[str, bytes]:
         "check": check_page(shared, root(keys())),
         "alias": alias_page(shared, item),
         "void alias": alias_page(shared, line(3, text).item),
+        "gone": gone_page(shared, Void(bytes(32), 0, 1, NOW, NOW, "legal", 0), top="../"),
         **archive(lang, title=text),
     }
 
@@ -178,7 +181,7 @@ def test_the_check_page_has_the_keys_in_full_and_a_command_for_each_tool():
 def test_every_language_has_every_word_and_fills_every_sentence():
     assert set(TABLE) == set(LANGUAGES) == set(_TABLE)
     holes = {"as_of": "time", "articles": "count", "since": "date", "blocked": "countries"}
-    holes |= {"how": "file", "mirrors_how": "onion"}
+    holes |= {"how": "file", "mirrors_how": "onion", "revision": "rev"}
     for lang, table in ((each, TABLE[each]) for each in LANGUAGES):
         for field in fields(table):
             text = getattr(table, field.name)

@@ -9,12 +9,13 @@ from typing import Any
 
 import newsroom as newsrooms
 import pytest
-from fakes import ORIGIN
+from fakes import NOW, ORIGIN
 from newsroom import Answer, Item, Newsroom, feed, page
 
 from mirror.box import Box, Refused
 from mirror.fetch import Fetcher
-from mirror.poll import BATCH_CHARS, Found, Poll, Poller, Source, polls
+from mirror.poll import Found, Poll, Poller, Source, polls
+from mirror.poll.entries import BATCH_CHARS
 from mirror.state import FeedState, State
 
 
@@ -36,7 +37,7 @@ async def poller(tmp_path: Path, newsroom: Newsroom) -> AsyncIterator[Poller]:
 async def polled(poller: Poller, *urls: str) -> dict[str, Poll]:
     sources = [Source(url, "auto") for url in urls]
     mine = Poller(sources, "en", poller.state, poller.fetcher, poller.box, poller.parallel)
-    async with aclosing(polls(mine, sources, lambda _: None)) as outcomes:
+    async with aclosing(polls(mine, sources, lambda _: None, now=NOW)) as outcomes:
         return {poll.source.url: poll async for some in outcomes for poll in some}
 
 
@@ -63,7 +64,7 @@ async def test_a_fast_feed_does_not_wait_for_a_slow_one(poller: Poller, newsroom
     newsroom.answers["/slow"] = Answer(b"x" * 99, pause_s=1)
     sources = [Source(url, "auto") for url in (slow, fast)]
     mine = Poller(sources, "en", poller.state, poller.fetcher, poller.box, 3)
-    async with aclosing(polls(mine, sources, lambda _: None)) as outcomes:
+    async with aclosing(polls(mine, sources, lambda _: None, now=NOW)) as outcomes:
         first = await anext(outcomes)
 
     assert [poll.source.url for poll in first] == [fast]
@@ -77,7 +78,7 @@ async def test_closing_leaves_nothing_running(poller: Poller, newsroom: Newsroom
     sources = [Source(url, "auto") for url in (fast, *urls)]
     mine = Poller(sources, "en", poller.state, poller.fetcher, poller.box, 3)
     before = asyncio.all_tasks()
-    async with aclosing(polls(mine, sources, lambda _: None)) as outcomes:
+    async with aclosing(polls(mine, sources, lambda _: None, now=NOW)) as outcomes:
         await anext(outcomes)
 
     assert asyncio.all_tasks() == before
@@ -117,7 +118,7 @@ async def test_progress_names_each_feed(poller: Poller, newsroom: Newsroom):
     said: list[str] = []
     sources = [Source(newsroom.fails(f"/{n}"), "auto") for n in range(3)]
     mine = Poller(sources, "en", poller.state, poller.fetcher, poller.box, 1)
-    async with aclosing(polls(mine, mine.sources, said.append)) as outcomes:
+    async with aclosing(polls(mine, mine.sources, said.append, now=NOW)) as outcomes:
         async for _ in outcomes:
             pass
 
@@ -158,7 +159,7 @@ class Watched(Box):
 async def found_in(box: Box, poller: Poller, url: str) -> tuple[Found, ...]:
     async with box:
         mine = replace(poller, box=box, sources=[Source(url, "feed")])
-        async with aclosing(polls(mine, mine.sources, lambda _: None)) as outcomes:
+        async with aclosing(polls(mine, mine.sources, lambda _: None, now=NOW)) as outcomes:
             [[poll]] = [some async for some in outcomes]
     assert poll.problem == ""
     return poll.found
@@ -234,7 +235,7 @@ async def test_no_more_pages_are_held_than_are_asked_for_at_once(
     box = Slow(newsroom)
     async with box:
         mine = replace(poller, box=box, sources=[Source(url, "page")])
-        async with aclosing(polls(mine, mine.sources, lambda _: None)) as outcomes:
+        async with aclosing(polls(mine, mine.sources, lambda _: None, now=NOW)) as outcomes:
             [[poll]] = [some async for some in outcomes]
 
     assert len(poll.found) == len(box.ahead) == 9

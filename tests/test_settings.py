@@ -89,6 +89,8 @@ def test_the_example_shows_the_defaults():
 
     assert shown.fetch == default.fetch
     assert shown.publish == default.publish
+    assert shown.pictures == default.pictures
+    assert shown.schedule == default.schedule
     assert shown.paths == default.paths
     assert shown.box == default.box
     assert shown.newsroom.lang == default.newsroom.lang
@@ -113,7 +115,7 @@ def test_what_is_left_out_has_a_default(tmp_path: Path):
         ("paths", 'stat = "x"', "paths.stat: no such key, did you mean state?"),
         ("box", "worker = 3", "box.worker: no such key, did you mean workers?"),
         ("fetsh", "parallel = 3", "fetsh: no such key, did you mean fetch?"),
-        ("qqq", "parallel = 3", "qqq: no such key: expected one of newsroom, feeds, fetch,"),
+        ("qqq", "parallel = 3", "qqq: no such key: expected one of newsroom, feeds, sites, fetch,"),
     ],
 )
 def test_an_unknown_key_is_named_with_the_one_near(
@@ -231,3 +233,56 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str, reason: 
         Settings.load(tmp_path / name)
 
     assert str(tmp_path / name) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("section", "line", "words"),
+    [
+        ("feeds", 'timezone = "Moon/Base"', ["feeds.0.timezone", "Europe/Moscow", "Moon/Base"]),
+        ("feeds", 'lang = "English!"', ["feeds.0.lang"]),
+        ("feeds", 'fields = { entry = "it em" }', ["feeds.0.fields.entry"]),
+        ("feeds", 'fields = { item = "x" }', ["feeds.0.fields.item: no such key"]),
+        ("fetch", 'proxy = "ftp://x:1"', ["fetch.proxy: ", "HOST:PORT was expected"]),
+        ("fetch", 'proxy = "socks5h://tor"', ["fetch.proxy: ", "HOST:PORT was expected"]),
+        ("fetch", "per_host = 0", ["fetch.per_host"]),
+        ("fetch", "robots = 1", ["fetch.robots"]),
+        ("pictures", "large_px = 99999", ["pictures.large_px"]),
+        ("schedule", "shortest_s = 1", ["schedule.shortest_s"]),
+    ],
+)
+def test_a_mistake_about_a_source_is_named(
+    tmp_path: Path, section: str, line: str, words: list[str]
+):
+    text = with_key(section, line) if section != "feeds" else GOOD + line + "\n"
+    message = refused(tmp_path, text)
+
+    assert all(word in message for word in words), message
+
+
+@pytest.mark.parametrize(
+    ("rule", "word"),
+    [
+        ('number = "(unclosed"', "not a regular expression"),
+        ('number = "no group"', "needs one group"),
+        ('number = "(a)(b)"', "needs one group"),
+        ('text = "div["', "sites.0"),
+        ('remove = ["p", ">>>"]', "sites.0"),
+        ('host = "https://x"', "sites.0.host"),
+    ],
+)
+def test_a_rule_that_cannot_work_is_named(tmp_path: Path, rule: str, word: str):
+    host = "" if rule.startswith("host") else 'host = "news.example"\n'
+
+    assert word in refused(tmp_path, f"{GOOD}[[sites]]\n{host}{rule}\n")
+
+
+def test_rules_for_one_site_stand_there_once(tmp_path: Path):
+    twice = '[[sites]]\nhost = "news.example"\n' * 2
+
+    assert refused(tmp_path, GOOD + twice) == "sites: news.example: stands there twice"
+
+
+def test_a_password_of_a_proxy_is_not_repeated(tmp_path: Path):
+    message = refused(tmp_path, with_key("fetch", 'proxy = "http://me:s3cret@x"'))
+
+    assert "s3cret" not in message

@@ -155,6 +155,17 @@ async def test_what_was_deleted_is_gone_and_may_come_again(store: Store):
     assert await store.get(PAGE) == b"other"
 
 
+async def test_the_files_right_in_a_folder_are_named(store: Store):
+    beside = f"{A}/1.html", f"{A}/1.html.minisig"
+    for path in (*beside, "index.html"):
+        await store.put(path, b"x")
+        await store.flush()
+
+    assert sorted(await store.names(A)) == sorted(beside)
+    assert await store.names(A.rpartition("/")[0]) == []
+    assert await store.names("a/z/z/z/zzzzzzzzzzzzzzzzz") == []
+
+
 async def test_deleting_what_is_not_there_is_no_error(store: Store):
     await store.delete(PAGE)
 

@@ -16,8 +16,8 @@ from fakes import Clock, MemoryStore, audited, docs_of, flaws, open_signer
 from newsroom import Newsroom, feed, item
 
 from mirror.box import Box
-from mirror.cycle import Desk
 from mirror.daemon import Orders, Time, run
+from mirror.desk import Desk
 from mirror.fetch import Fetcher
 from mirror.formats.paths import CHECKPOINT, article_folder, short_id
 from mirror.formats.url import article_id

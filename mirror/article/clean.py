@@ -22,9 +22,9 @@ from mirror.article.limits import (
     check_depth,
     check_markup,
 )
-from mirror.article.select import article_blocks
+from mirror.article.select import article_blocks, letters
 from mirror.article.tags import CLEANER
-from mirror.article.text import without_controls
+from mirror.article.text import visible_text, without_controls
 from mirror.errors import FormatError
 
 _HEADING = re.compile(r"<(/?)h([1-6])\b")
@@ -62,11 +62,22 @@ def page_blocks(
     """Return the blocks of the article in a whole page; `lines` are what `maintext` found."""
     if not lines:
         return ()
-    context = Context(base=base, lang=lang, targets=_targets(root), whole_page=True)
-    flow = Flow(context)
-    flow.children(root)
+    return _cleaned(article_blocks(_flowed(root, base, lang), lines, title=title))
+
+
+def body_blocks(body: etree._Element, *, base: str, lang: str, title: str) -> tuple[str, ...]:
+    """Return the blocks of a part of a page, all but those that only repeat its title."""
+    heading = letters(title)
+    blocks = _flowed(body, base, lang)
+    kept = [each for each in blocks if not heading or letters(visible_text(each)) != heading]
+    return _cleaned(kept)
+
+
+def _flowed(part: etree._Element, base: str, lang: str) -> list[str]:
+    flow = Flow(Context(base=base, lang=lang, targets=_targets(part), whole_page=True))
+    flow.children(part)
     flow.end_line()
-    return _cleaned(article_blocks(flow.blocks, lines, title=title))
+    return flow.blocks
 
 
 def parse_page(markup: str) -> html.HtmlElement | None:

@@ -4,13 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from itertools import chain, islice, takewhile
 
 from lxml import etree
 
 from mirror.article.links import absolute, host_of
 from mirror.article.shape import text_of
 from mirror.article.strings import Strings
-from mirror.article.text import plain
+from mirror.article.text import plain, plain_of_html, shortened
 
 _CREDIT = re.compile(
     r"credit|copyright|photographer|(?:^|[-_\s])(?:source|author|byline|agency)(?:$|[-_\s])", re.I
@@ -27,18 +28,23 @@ _TRACKER = re.compile(
     re.I,
 )
 """Counters that some feeds put in as pictures without saying their size."""
+MAX_ALT_CHARS = 300
+"""Of what stands for a picture where it is not seen: longer ones are lists of search words."""
+_MAX_SOURCES = 8
 _FILE_NAME = re.compile(r"\.(?:jpe?g|png|gif|webp)\b", re.I)
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One picture: where its original is, and what the source says beside it."""
+class Figure:
+    """One picture: where its original is, and what the source says of it."""
 
     url: str
     caption: str
     """Inline HTML, clean already, or ""."""
     credit: str
     """Plain text, or ""."""
+    alt: str = ""
+    """What is to be seen, for who cannot see it: plain text, or ""."""
 
 
 def picture_url(img: etree._Element, base: str) -> str:
@@ -68,18 +74,29 @@ def described(img: etree._Element) -> str:
     return "" if len(alt.split()) < 3 or _FILE_NAME.search(alt) else alt
 
 
-def figure_html(picture: Picture, words: Strings) -> str:
+def alternative(img: etree._Element, caption: str) -> str:
+    """Return an `alt` text that says something, and more than the `caption` (HTML) does, or ""."""
+    alt = plain(img.get("alt", ""))
+    told = plain_of_html(caption).casefold()
+    if _FILE_NAME.search(alt) or alt.casefold() in told:
+        return ""
+    return shortened(alt, max_chars=MAX_ALT_CHARS)
+
+
+def figure_html(figure: Figure, words: Strings) -> str:
     """Return the block that stands for a picture: a link to the original, caption, credit."""
     parts = []
-    if picture.caption:
-        parts.append(f'<span itemprop="caption">{picture.caption}</span>')
-    if picture.credit:
-        credit = escape(picture.credit, quote=False)
+    if figure.caption:
+        parts.append(f'<span itemprop="caption">{figure.caption}</span>')
+    if figure.credit:
+        credit = escape(figure.credit, quote=False)
         parts.append(f'<span class="credit" itemprop="creditText">{credit}</span>')
     legend = f"<figcaption>{' '.join(parts)}</figcaption>" if parts else ""
+    title = f' title="{escape(figure.alt)}"' if figure.alt else ""
     return (
         '<figure itemprop="image" itemscope="" itemtype="https://schema.org/ImageObject">'
-        f'<a itemprop="contentUrl" href="{escape(picture.url)}">{words.photo}</a>{legend}</figure>'
+        f'<a itemprop="contentUrl" href="{escape(figure.url)}"{title}>{words.photo}</a>'
+        f"{legend}</figure>"
     )
 
 
@@ -114,10 +131,19 @@ def _candidates(img: etree._Element) -> Iterator[str]:
         value = img.get(name, "").strip()
         if value and not value.lower().startswith("data:"):
             yield value
-    for name in ("data-srcset", "srcset"):
-        # The last candidate is the largest in most sets; commas may be part of an address.
-        entries = [part.split()[0] for part in re.split(r",\s+", img.get(name, "")) if part.split()]
-        yield from entries[-1:]
+    for element in (img, *_sources(img)):
+        for name in ("data-srcset", "srcset"):
+            # The last candidate is the largest in most sets; commas may be part of an address.
+            sets = re.split(r",\s+", element.get(name, ""))
+            entries = [part.split()[0] for part in sets if part.split()]
+            yield from entries[-1:]
+
+
+def _sources(img: etree._Element) -> Iterator[etree._Element]:
+    """Yield the `<source>` elements of a picture, which libxml2 may have put around it."""
+    beside = takewhile(lambda each: each.tag == "source", img.itersiblings(preceding=True))
+    around = takewhile(lambda each: each.tag == "source", img.iterancestors())
+    yield from islice(chain(beside, around), _MAX_SOURCES)
 
 
 def _is_credit(element: etree._Element) -> bool:

@@ -7,7 +7,8 @@ from lxml import etree
 
 from mirror.article.context import Context
 from mirror.article.figure import (
-    Picture,
+    Figure,
+    alternative,
     described,
     embed_html,
     figure_html,
@@ -273,10 +274,8 @@ class Flow:
             self._paragraph(element, self._tag)
             return
         legend, credit = split_legend(element)
-        caption = described(images[0]) if legend is None else ""
-        markup = escape(caption, quote=False) if legend is None else self._one_line(legend)
-        url = picture_url(images[0], self._context.base)
-        self._add(figure_html(Picture(url, markup, credit), self._context.words))
+        caption = "" if legend is None else self._one_line(legend)
+        self._add_figure(images[0], caption, credit)
 
     def _one_line(self, element: etree._Element) -> str:
         return " ".join(block[3:-4] for block in self._nested(element) if block.startswith("<p>"))
@@ -285,10 +284,15 @@ class Flow:
         if is_icon(img):
             self._text(img.get("alt"))
             return
+        self._add_figure(img)
+
+    def _add_figure(self, img: etree._Element, caption: str = "", credit: str = "") -> None:
+        """Add a picture; where the source has no caption, its `alt` text may serve as one."""
         url = picture_url(img, self._context.base)
         if url:
-            caption = escape(described(img), quote=False)
-            self._add(figure_html(Picture(url, caption, ""), self._context.words))
+            caption = caption or escape(described(img), quote=False)
+            figure = Figure(url, caption, credit, alternative(img, caption))
+            self._add(figure_html(figure, self._context.words))
 
     def _add(self, block: str) -> None:
         self.end_line()

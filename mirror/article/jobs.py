@@ -1,12 +1,16 @@
 """What runs in the box: the jobs that meet hostile bytes, and their rehearsal."""
 
 from contextlib import suppress
-from dataclasses import dataclass
 
-from mirror.article import extract, feed
+from mirror.article import extract, feed, pixels
 from mirror.article.article import Article
-from mirror.article.feed import Entry, Feed
+from mirror.article.discover import feeds_in
+from mirror.article.entry import Entry
+from mirror.article.extract import Told
+from mirror.article.feed import Feed
 from mirror.article.fields import AS_IT_SAYS, Reading
+from mirror.article.picture import Picture
+from mirror.article.sitemap import Sitemap, parse_sitemap
 from mirror.article.siterules import SiteRules
 from mirror.errors import FormatError
 
@@ -25,14 +29,6 @@ _PAGE = (
     f"</head><body><article><h1>One</h1>{_TEXT}</article></body></html>"
 )
 _EMPTY_PAGE = "<html><body><form><p>Log in</p></form></body></html>"
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The article in a page, and what the operator should know of it, "" for nothing."""
-
-    article: Article
-    alert: str = ""
 
 
 def read_feed(body: bytes, *, url: str, content_type: str, reading: Reading = AS_IT_SAYS) -> Feed:
@@ -68,8 +64,25 @@ def read_page(
     lang: str,
     rules: SiteRules | None = None,
 ) -> Told:
-    """See `mirror.article.extract.from_page`."""
-    return Told(extract.from_page(body, entry=entry, url=url, content_type=content_type, lang=lang))
+    """See `mirror.article.extract.read_page`."""
+    return extract.read_page(
+        body, entry=entry, url=url, content_type=content_type, lang=lang, rules=rules
+    )
+
+
+def read_picture(body: bytes, *, url: str, large_px: int = 0) -> Picture:
+    """See `mirror.article.pixels.encode`."""
+    return pixels.encode(body, url=url, large_px=large_px)
+
+
+def read_sitemap(body: bytes, *, url: str) -> Sitemap:
+    """See `mirror.article.sitemap.parse_sitemap`."""
+    return parse_sitemap(body, url=url)
+
+
+def find_feeds(body: bytes, *, url: str, content_type: str) -> tuple[str, ...]:
+    """See `mirror.article.discover.feeds_in`."""
+    return feeds_in(body, url=url, content_type=content_type)
 
 
 def warm_up() -> None:

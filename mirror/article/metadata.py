@@ -5,27 +5,29 @@ Never its text: the `articleBody` of JSON-LD is cut or stale too often (F1 0.830
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from lxml import etree
 
+from mirror.article.entry import MAX_TITLE_CHARS, names_of, tags_of
 from mirror.article.lang import normalised
 from mirror.article.shape import text_of
-from mirror.article.text import plain, plain_of_html, shortened
+from mirror.article.text import plain_of_html, shortened
 
 MAX_JSON_CHARS = 500_000
 """Of one block of JSON-LD; some sites put their whole front page into it."""
 MAX_NODES = 2000
 """Looked at in one block: a hostile one may hold millions."""
-MAX_AUTHORS = 20
-MAX_NAME_CHARS = 100
-MAX_TITLE_CHARS = 500
-"""As for a feed's entries (`feed`)."""
+MAX_KEYWORDS = 4000
+"""Characters of a list of keywords, of which 20 are kept."""
 _TITLES = ("og:title", "twitter:title")
-_DATES = ("article:published_time", "og:article:published_time", "datePublished", "pubdate", "date")
+_STATED = ("article:published_time", "og:article:published_time", "datePublished")
+_DATES = (*_STATED, "pubdate", "date")
+_MODIFIED = ("article:modified_time", "dateModified")
+_PICTURES = ("og:image", "og:image:url", "og:image:secure_url")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,40 +37,93 @@ class Metadata:
     title: str
     authors: tuple[str, ...]
     published: str
+    modified: str
+    stated: str
+    """The day (UTC) that it says an article was published; not the day of any other date."""
+    tags: tuple[str, ...]
+    picture: str
+    """The address of its lead picture as it stands there, "" where it is no article."""
     lang: str
     locked: bool
     """It says that the text is not free to read."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a page says in its head: articles in JSON-LD, and `<meta>` elements by name."""
+
+    nodes: Sequence[dict[str, Any]]
+    metas: Mapping[str, Sequence[str]]
+
+    def node(self, name: str) -> list[str]:
+        return [_string(node.get(name)) for node in self.nodes]
+
+    def meta(self, *names: str) -> list[str]:
+        return [self.metas[name][-1] for name in names if name in self.metas]
+
+
 def metadata(root: etree._Element) -> Metadata:
     """Return what JSON-LD, OpenGraph and the head of a page say; JSON-LD goes first."""
-    nodes = list(_articles(root))
-    metas = {
-        (tag.get("property") or tag.get("name") or tag.get("itemprop") or ""): tag.get(
-            "content", ""
-        )
-        for tag in root.iter("meta")
-    }
+    words = _Words(list(_articles(root)), _metas(root))
     headings = [text_of(tag) for name in ("h1", "title") for tag in root.iter(name)][:20]
-    titles = [_string(node.get("headline")) for node in nodes]
-    titles += [metas.get(name, "") for name in _TITLES] + headings
-    dates = [_string(node.get("datePublished")) for node in nodes]
-    dates += [metas.get(name, "") for name in _DATES]
-    names = [name for node in nodes for name in _names(node.get("author"))]
-    names = names or [metas.get("author", "")]
-    free = [str(node.get("isAccessibleForFree", "")).lower() for node in nodes]
+    titles = [*words.node("headline"), *words.meta(*_TITLES), *headings]
+    stated = _date([*words.node("datePublished"), *words.meta(*_STATED)])
+    names = [name for node in words.nodes for name in _names(node.get("author")) if name]
+    free = [str(node.get("isAccessibleForFree", "")).lower() for node in words.nodes]
     return Metadata(
         title=shortened(
             next((line for text in titles if (line := plain_of_html(text))), ""),
             max_chars=MAX_TITLE_CHARS,
         ),
-        authors=_people(names),
-        published=next((date for text in dates if (date := utc_date(text))), ""),
+        authors=_people(names or words.meta("author")),
+        published=stated or _date(words.meta(*_DATES)),
+        modified=_date([*words.node("dateModified"), *words.meta(*_MODIFIED)]),
+        stated=stated[:10],
+        tags=tags_of(_subjects(words)),
+        picture=_picture(words),
         lang=normalised(
             root.get("lang") or root.get("{http://www.w3.org/XML/1998/namespace}lang") or ""
         ),
         locked="false" in free,
     )
+
+
+def _metas(root: etree._Element) -> dict[str, list[str]]:
+    metas: dict[str, list[str]] = {}
+    for tag in root.iter("meta"):
+        name = tag.get("property") or tag.get("name") or tag.get("itemprop") or ""
+        metas.setdefault(name, []).append(tag.get("content", ""))
+    return metas
+
+
+def _date(texts: Sequence[str]) -> str:
+    return next((date for text in texts if (date := utc_date(text))), "")
+
+
+def _subjects(words: _Words) -> list[str]:
+    """Return the subjects from the best place that has any; `keywords` are for search engines."""
+    named = [tag for node in words.nodes for tag in _keywords(node.get("keywords"))]
+    news = [tag for text in words.meta("news_keywords") for tag in _keywords(text)]
+    return list(words.metas.get("article:tag", ())) or named or news
+
+
+def _keywords(value: object) -> Iterator[str]:
+    for one in value[:MAX_NODES] if isinstance(value, list) else [value]:
+        text = _string(one.get("name") if isinstance(one, dict) else one)
+        yield from [text] if isinstance(value, list) else text[:MAX_KEYWORDS].split(",")
+
+
+def _picture(words: _Words) -> str:
+    if not words.nodes and "article" not in words.meta("og:type"):
+        return ""
+    named = words.meta(*_PICTURES)
+    return next((text for text in (*named, *map(_address, words.nodes)) if text), "")
+
+
+def _address(node: dict[str, Any]) -> str:
+    image = node.get("image")
+    image = image[0] if isinstance(image, list) and image else image
+    return _string(image.get("url") if isinstance(image, dict) else image)
 
 
 def utc_date(text: str) -> str:
@@ -81,11 +136,9 @@ def utc_date(text: str) -> str:
     return when.strftime("%Y-%m-%dT%H:%M:%SZ") if 1970 <= when.year <= 9999 else ""
 
 
-def _people(names: list[str]) -> tuple[str, ...]:
-    lines = (shortened(plain(name), max_chars=MAX_NAME_CHARS) for name in names)
+def _people(names: Sequence[str]) -> tuple[str, ...]:
     # A link to a profile stands where some sites should put a name.
-    people = [line for line in dict.fromkeys(lines) if line and not line.startswith("http")]
-    return tuple(people[:MAX_AUTHORS])
+    return names_of(name for name in names if not name.strip().startswith("http"))
 
 
 def _articles(root: etree._Element) -> Iterator[dict[str, Any]]:

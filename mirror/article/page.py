@@ -11,9 +11,15 @@ from html import escape
 
 from mirror.article.article import Article
 from mirror.article.parts import fits, in_parts
+from mirror.article.revisions import NEWEST, Revision, listing, stamp
 from mirror.article.shell import TO_ROOT, in_line, opening, own_words, site_links
+from mirror.article.shown import shown_blocks
 from mirror.article.strings import Strings, strings
-from mirror.article.text import plain
+from mirror.article.text import plain, shortened
+
+MAX_TAGS = 20
+MAX_TAG_CHARS = 60
+"""Of the subjects shown: some feeds give each article a hundred search words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,7 @@ class _Sheet:
     masthead: Masthead
     rev: int
     id_hex: str
+    revisions: Sequence[Revision]
 
     @property
     def words(self) -> Strings:
@@ -45,20 +52,30 @@ class _Sheet:
         return f"{self.rev}.html" if part == 1 else f"{self.rev}-{part}.html"
 
 
-def render(article: Article, *, masthead: Masthead, rev: int, id_hex: str) -> tuple[bytes, ...]:
+def render(
+    article: Article,
+    *,
+    masthead: Masthead,
+    rev: int,
+    id_hex: str,
+    revisions: Sequence[Revision] = (),
+) -> tuple[bytes, ...]:
     """Return the files of one revision: `<rev>.html`, then `<rev>-2.html` and so on.
 
-    The first part holds the SHA-256 of each other one, so a proof of the first proves all.
+    The first part holds the SHA-256 of each other one, so a proof of the first proves all, and
+    the list of `revisions` (oldest first, this one last) where there is more than one. Beside
+    it are to be the pictures (`picture.files`) and what each listed revision changed.
 
     Raises:
         FormatError: too large for the parts that the first can list (`parts`).
     """
-    sheet = _Sheet(article, masthead, rev, id_hex)
-    whole = _file(sheet, article.blocks, part=1, later=())
+    sheet = _Sheet(article, masthead, rev, id_hex, revisions)
+    shown = shown_blocks(article)
+    whole = _file(sheet, shown, part=1, later=())
     if fits(whole):
         return (whole,)
     return in_parts(
-        article.blocks,
+        shown,
         whole=len(whole),
         first=lambda blocks, later: _file(sheet, blocks, part=1, later=later),
         other=lambda blocks, part, parts: _file(sheet, blocks, part=part, parts=parts),
@@ -91,6 +108,7 @@ def _file(
         '<div itemprop="articleBody">\n',
         "\n".join(blocks),
         "\n</div>",
+        _subjects(article) if part == 1 else "",
         _navigation(sheet, part, parts, later),
         _footer(sheet, part),
         "</main></body></html>\n",
@@ -103,19 +121,40 @@ def _byline(sheet: _Sheet, part: int, parts: int) -> str:
     names = ", ".join(
         f'<span itemprop="author">{escape(in_line(plain(name)))}</span>' for name in article.authors
     )
-    date = article.published
-    when = (
-        f'<time itemprop="datePublished" datetime="{escape(date)}">'
-        f'<bdi dir="ltr">{escape(date[:10])} {escape(date[11:16])} UTC</bdi></time>'
-    )
-    line = " · ".join(piece for piece in (names, when if date else "") if piece)
+    when = _time("datePublished", article.published) if article.published else ""
+    line = " · ".join(piece for piece in (names, when, _changed(sheet)) if piece)
     html = f'<p class="by">{line}</p>' if line else ""
     if article.partial:
         html += f"<p{own}><strong>{sheet.words.partial}</strong></p>"
+    if article.gone:
+        date = f'<bdi dir="ltr">{escape(article.gone)}</bdi>'
+        html += f"<p{own}><strong>{sheet.words.gone.format(date=date)}</strong></p>"
     if parts > 1:
         label = sheet.words.part.format(part=part, parts=parts)
         html += f'<p class="by"{own}>{label}</p>'
     return html
+
+
+def _changed(sheet: _Sheet) -> str:
+    article = sheet.article
+    if article.modified in ("", article.published):
+        return ""
+    time = _time("dateModified", article.modified)
+    return f"<span{_own(article)}>{sheet.words.changed.format(time=time)}</span>"
+
+
+def _time(property_: str, time: str) -> str:
+    return f'<time itemprop="{property_}" datetime="{escape(time)}">{stamp(time)}</time>'
+
+
+def _subjects(article: Article) -> str:
+    """Return a line of the article's tags, in the source's words."""
+    if not article.tags:
+        return ""
+    short = (shortened(plain(tag), max_chars=MAX_TAG_CHARS) for tag in article.tags[:MAX_TAGS])
+    tags = ", ".join(f'<span itemprop="keywords">{escape(in_line(tag))}</span>' for tag in short)
+    label = f"<span{_own(article)}>{strings(article.lang).subjects}</span>"
+    return f'<p class="by">{label}: {tags}</p>'
 
 
 def _navigation(sheet: _Sheet, part: int, parts: int, later: Sequence[bytes]) -> str:
@@ -145,9 +184,11 @@ def _footer(sheet: _Sheet, part: int) -> str:
     beside = " ".join(
         f'<a href="{name}{suffix}"><bdi dir="ltr">{name}{suffix}</bdi></a>' for suffix in suffixes
     )
+    history = listing(sheet.revisions, words) if part == 1 else ""
     check = escape(words.check).format(file=f'<bdi dir="ltr">{name}</bdi>')
     return (
-        f"<footer{_own(sheet.article)}><p>{words.mirrored.format(rev=sheet.rev)}</p>"
+        f"<footer{_own(sheet.article)}><p>{words.mirrored.format(rev=sheet.rev)} · "
+        f'<a href="{NEWEST}">{words.newest}</a></p>{history}'
         f"{_original(sheet)}{_home(sheet.masthead)}<p>{check} {beside}</p>"
         f'<p>{words.article_id} <bdi dir="ltr">{escape(sheet.id_hex)}</bdi> · '
         f'<bdi dir="ltr">{escape(sheet.masthead.origin)}</bdi></p>'

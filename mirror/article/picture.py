@@ -1,6 +1,17 @@
 """Pictures as readers get them."""
 
+import hashlib
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from html import unescape
+
+MAX_BYTES = 11_000
+"""Of a picture: with an answer's headers it passes where a connection is frozen at 12,000."""
+MAX_PICTURES = 30
+"""Of one article that are asked for: a gallery of hundreds would fill an hour and a disk."""
+
+_ADDRESS = re.compile(r'<a itemprop="contentUrl" href="([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +26,26 @@ class Picture:
     width: int
     height: int
     large: bytes = b""
+
+
+def name(webp: bytes) -> str:
+    """Return the name of a picture's file, which proves its content (FORMAT section 3)."""
+    return f"{hashlib.sha256(webp).hexdigest()}.webp"
+
+
+def files(pictures: Sequence[Picture]) -> dict[str, bytes]:
+    """Return all files of `pictures`, larger ones too, by name."""
+    return {
+        name(data): data for picture in pictures for data in (picture.webp, picture.large) if data
+    }
+
+
+def picture_addresses(blocks: Sequence[str]) -> tuple[str, ...]:
+    """Return where the pictures of an article are, in its order: the first `MAX_PICTURES`."""
+    found = (
+        unescape(address)
+        for block in blocks
+        if "contentUrl" in block
+        for address in _ADDRESS.findall(block)
+    )
+    return tuple(dict.fromkeys(found))[:MAX_PICTURES]

@@ -8,11 +8,21 @@ class Strings:
     """The page's own words in one language; `{…}` is filled by the page."""
 
     photo: str
+    picture: str
+    """`{size}`: of the file behind the link, in kB."""
     video: str
     audio: str
     embed: str
     mirrored: str
     """`{rev}`: the revision's number."""
+    newest: str
+    revisions: str
+    what_changed: str
+    changed: str
+    """`{time}`: when the source says that it was."""
+    gone: str
+    """`{date}`: since when."""
+    subjects: str
     original: str
     partial: str
     parts: str
@@ -35,10 +45,17 @@ class Strings:
 _TABLE = {
     "en": Strings(
         photo="Photo",
+        picture="Photo, {size}",
         video="Video",
         audio="Audio",
         embed="Embedded page",
         mirrored="Mirrored copy, revision {rev}",
+        newest="Newer revisions, if any",
+        revisions="Revisions",
+        what_changed="what changed",
+        changed="Changed on {time}",
+        gone="Since {date} the source no longer has this article. This is its last revision.",
+        subjects="Subjects",
         original="Original",
         partial="This is only a part of the text: the source has published no more of it here.",
         parts="This article has {parts} parts",
@@ -56,10 +73,17 @@ _TABLE = {
     ),
     "ru": Strings(
         photo="Фото",
+        picture="Фото, {size}",
         video="Видео",
         audio="Аудио",
         embed="Встроенная страница",
         mirrored="Копия на зеркале, редакция {rev}",
+        newest="Более новые редакции, если есть",
+        revisions="Редакции",
+        what_changed="что изменилось",
+        changed="Изменено {time}",
+        gone="С {date} этой статьи у источника больше нет. Это её последняя редакция.",
+        subjects="Темы",
         original="Оригинал",
         partial="Это только часть текста: больше источник здесь не опубликовал.",
         parts="Частей в этой статье: {parts}",
@@ -77,10 +101,17 @@ _TABLE = {
     ),
     "fa": Strings(
         photo="عکس",
+        picture="عکس، {size}",
         video="ویدیو",
         audio="صدا",
         embed="صفحهٔ جاسازی‌شده",
         mirrored="نسخهٔ آینه، ویرایش {rev}",
+        newest="ویرایش‌های تازه‌تر، اگر باشد",
+        revisions="ویرایش‌ها",
+        what_changed="چه تغییر کرد",
+        changed="تغییر در {time}",
+        gone="از {date} این مقاله دیگر نزد منبع نیست. این آخرین ویرایش آن است.",
+        subjects="موضوع‌ها",
         original="نسخهٔ اصلی",
         partial="این فقط بخشی از متن است؛ منبع بیش از این را اینجا منتشر نکرده است.",
         parts="این مقاله {parts} بخش دارد",
@@ -98,10 +129,17 @@ _TABLE = {
     ),
     "ar": Strings(
         photo="صورة",
+        picture="صورة، {size}",
         video="فيديو",
         audio="صوت",
         embed="صفحة مضمّنة",
         mirrored="نسخة مرآة، المراجعة {rev}",
+        newest="مراجعات أحدث، إن وُجدت",
+        revisions="المراجعات",
+        what_changed="ما الذي تغيّر",
+        changed="عُدّل في {time}",
+        gone="لم يعد هذا المقال لدى المصدر منذ {date}. هذه آخر مراجعة له.",
+        subjects="المواضيع",
         original="الأصل",
         partial="هذا جزء من النص فقط؛ لم ينشر المصدر هنا أكثر منه.",
         parts="عدد أجزاء هذا المقال: {parts}",
@@ -119,10 +157,17 @@ _TABLE = {
     ),
     "be": Strings(
         photo="Фота",
+        picture="Фота, {size}",
         video="Відэа",
         audio="Аўдыя",
         embed="Убудаваная старонка",
         mirrored="Копія на люстэрку, рэдакцыя {rev}",
+        newest="Навейшыя рэдакцыі, калі ёсць",
+        revisions="Рэдакцыі",
+        what_changed="што змянілася",
+        changed="Зменена {time}",
+        gone="З {date} гэтага артыкула ў крыніцы больш няма. Гэта яго апошняя рэдакцыя.",
+        subjects="Тэмы",
         original="Арыгінал",
         partial="Гэта толькі частка тэксту: больш крыніца тут не апублікавала.",
         parts="Частак у гэтым артыкуле: {parts}",
@@ -140,10 +185,17 @@ _TABLE = {
     ),
     "uk": Strings(
         photo="Фото",
+        picture="Фото, {size}",
         video="Відео",
         audio="Аудіо",
         embed="Вбудована сторінка",
         mirrored="Копія на дзеркалі, редакція {rev}",
+        newest="Новіші редакції, якщо є",
+        revisions="Редакції",
+        what_changed="що змінилося",
+        changed="Змінено {time}",
+        gone="З {date} цієї статті в джерела більше немає. Це її остання редакція.",
+        subjects="Теми",
         original="Оригінал",
         partial="Це лише частина тексту: більше джерело тут не опублікувало.",
         parts="Частин у цій статті: {parts}",
@@ -161,10 +213,17 @@ _TABLE = {
     ),
     "zh-Hans": Strings(
         photo="图片",
+        picture="图片，{size}",
         video="视频",
         audio="音频",
         embed="嵌入的页面",
         mirrored="镜像副本，第 {rev} 版",
+        newest="更新的版本（如有）",
+        revisions="各版本",
+        what_changed="有何变动",
+        changed="修改于 {time}",
+        gone="自 {date} 起，来源已不再提供本文。这是它的最后一版。",
+        subjects="主题",
         original="原文",
         partial="这只是正文的一部分：来源在此没有发布更多内容。",
         parts="本文共 {parts} 部分",
@@ -182,10 +241,17 @@ _TABLE = {
     ),
     "zh-Hant": Strings(
         photo="圖片",
+        picture="圖片，{size}",
         video="影片",
         audio="音訊",
         embed="嵌入的頁面",
         mirrored="鏡像副本，第 {rev} 版",
+        newest="更新的版本（如有）",
+        revisions="各版本",
+        what_changed="有何變動",
+        changed="修改於 {time}",
+        gone="自 {date} 起，來源已不再提供本文。這是它的最後一版。",
+        subjects="主題",
         original="原文",
         partial="這只是正文的一部分：來源在此沒有發布更多內容。",
         parts="本文共 {parts} 部分",
@@ -203,10 +269,17 @@ _TABLE = {
     ),
     "tr": Strings(
         photo="Fotoğraf",
+        picture="Fotoğraf, {size}",
         video="Video",
         audio="Ses",
         embed="Gömülü sayfa",
         mirrored="Ayna kopyası, {rev}. sürüm",
+        newest="Varsa daha yeni sürümler",
+        revisions="Sürümler",
+        what_changed="ne değişti",
+        changed="Değiştirildi: {time}",
+        gone="Kaynak {date} tarihinden beri bu yazıyı bulundurmuyor. Bu, yazının son sürümüdür.",
+        subjects="Konular",
         original="Özgün metin",
         partial="Bu, metnin yalnızca bir bölümüdür; kaynak burada daha fazlasını yayımlamadı.",
         parts="Bu yazı {parts} bölümdür",

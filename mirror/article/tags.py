@@ -30,7 +30,7 @@ PARAGRAPHS = _names(
 """Their text is a paragraph of its own; those with no rule in `flow` lose their tag."""
 DROPPED = _names(
     "script style head title meta link base template form button input select textarea option "
-    "label svg canvas map area nav dialog frame frameset noframes param source track applet "
+    "label svg canvas map area nav dialog frame frameset noframes param track applet "
     "marquee xmp plaintext basefont bgsound menuitem progress meter datalist output"
 )
 """Gone with all that is inside."""
@@ -46,7 +46,7 @@ CLEANER = nh3.Cleaner(
     clean_content_tags={"script", "style"},
     attributes={
         "*": {"lang", "dir"},
-        "a": {"href", "id"},
+        "a": {"href", "id", "title"},
         "td": {"colspan", "rowspan"},
         "th": {"colspan", "rowspan"},
         "ol": {"start"},

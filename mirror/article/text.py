@@ -13,7 +13,10 @@ _BREAKS = "\t\n\x0b\x0c\r\x85\u2028\u2029"
 """Space in the sense of HTML, and line breaks; not U+00A0, which authors set on purpose."""
 _RUN = re.compile("  +")
 _TAGS = re.compile(r"<!--.*?(?:-->|\Z)|</?[A-Za-z][^<>]*>", re.DOTALL)
-_UNSEEN = re.compile(r"(?is)<(script|style)\b.*?(?:</\1[^>]*>|\Z)")
+_UNSEEN = re.compile(r"(?is)<(script|style)\b.*?(?:</\1[^<>]*>|\Z)")
+"""An end tag holds no `<`: the search for its end, from each of many, would be quadratic."""
+_ENDLESS = re.compile(r"&#[0-9]{1000,};?")
+"""No character has such a number, and from 4300 digits on Python raises."""
 _OVERRIDES = re.compile("[\u202d\u202e]")
 _EMBEDDINGS = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CLOSES = {"\u202c": "\u202a\u202b", "\u2069": "\u2066\u2067\u2068"}
@@ -53,21 +56,30 @@ def plain_of_html(markup: str) -> str:
     """Return the text of a short piece of HTML, as `plain` does."""
     if "<" in markup:
         markup = _TAGS.sub(" " if "<p" in markup or "<br" in markup else "", markup)
-    return plain(html.unescape(markup) if "&" in markup else markup)
+    return plain(unescaped(markup))
+
+
+def unescaped(text: str) -> str:
+    """Return `text` with HTML's character references resolved."""
+    return html.unescape(_ENDLESS.sub("\ufffd", text)) if "&" in text else text
 
 
 def visible_text(markup: str) -> str:
     """Return the text of a body of HTML as one line, for measuring and not for showing."""
-    text = html.unescape(_TAGS.sub(" ", _UNSEEN.sub(" ", markup)))
+    text = unescaped(_TAGS.sub(" ", _UNSEEN.sub(" ", markup)))
     return single_spaced(text, breaks=_BREAKS).strip()
 
 
 def shortened(text: str, *, max_chars: int) -> str:
-    """Return the first words of `text`, with an ellipsis where something was cut."""
+    """Return the first words of `text`, with an ellipsis where something was cut.
+
+    Where the cut leaves an embedding or isolate open, all of them go, as in `plain`.
+    """
     if len(text) <= max_chars:
         return text
     head = text[: max_chars - 1]
-    return (head[: head.rfind(" ")] if " " in head else head).rstrip(" ,;:") + "…"
+    head = (head[: head.rfind(" ")] if " " in head else head).rstrip(" ,;:")
+    return (head if head.isascii() or _balanced(head) else _EMBEDDINGS.sub("", head)) + "…"
 
 
 def _balanced(line: str) -> bool:

@@ -1,6 +1,7 @@
 """Verify a file, a folder or an address: what is asked of which place, and the report of it."""
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,7 +18,7 @@ from mirror.errors import FormatError, SettingsError
 from mirror.fetch import Fetcher
 from mirror.formats import minisig
 from mirror.formats import root as root_format
-from mirror.formats.paths import is_head, short_of
+from mirror.formats.paths import DIFF, is_head, short_of
 from mirror.formats.root import Root
 from mirror.verify import Trust
 from mirror.verify.roots import pinned_root
@@ -28,7 +29,7 @@ _IN_SITE = re.compile(
     r"(.*/|)(a/[a-z2-7]/[a-z2-7]/[a-z2-7]/[a-z2-7]{17}/[^/]*)", re.ASCII | re.DOTALL
 )
 _BESIDE = re.compile(r"(\.minisig|\.sig)?(\.gz|\.br)?$")  # for other tools, and for servers
-_IMMUTABLE = (".html", ".webp")
+MAX_PICTURE = 100_000  # the larger form, for people; the one that programs show has 12,000
 
 
 async def check(
@@ -143,7 +144,11 @@ def _judge_strangers(survey: Survey, folder: Folder, paths: list[str]) -> None:
     """Add what pretends to be the newsroom's and is not: pages, and copies of the root's keys."""
     refused = {each.subject for each in survey.articles} - survey.vouched
     for path in paths if survey.held else ():
-        if path.endswith(_IMMUTABLE) and short_of(path) and not is_head(path):
+        if not short_of(path) or is_head(path):
+            continue
+        if path.endswith(".webp"):
+            _judge_picture(survey, folder, path)
+        elif path.endswith(".html"):
             _judge_stranger(survey, path, refused)
     for name, expected in root_format.trust_files(survey.trust.root).items():
         held = folder.read_now(f"trust/{name}", root_format.MAX_BYTES)
@@ -154,16 +159,33 @@ def _judge_strangers(survey: Survey, folder: Folder, paths: list[str]) -> None:
             survey.vouched.add(f"trust/{name}")
 
 
+def _judge_picture(survey: Survey, folder: Folder, path: str) -> None:
+    """Check that a picture's name is its hash (A4); that a page names it only a reader asks."""
+    data = folder.read_now(path, MAX_PICTURE)
+    name = path.rpartition("/")[2].removesuffix(".webp")
+    if data is not None and hashlib.sha256(data).hexdigest() == name:
+        survey.vouched.add(path)
+    else:
+        survey.others.append(Outcome(path, "tampered", "its bytes are not those of its name"))
+
+
 def _judge_stranger(survey: Survey, path: str, refused: set[str]) -> None:
     if path in survey.vouched or {path, first_part(path)} & refused:
         return
-    if not _is_newer(survey, path):
+    if _is_signed(survey, path):
+        if path.endswith(DIFF):
+            survey.vouched.add(path)
+    else:
         detail = "no record of it, and no signature of the newsroom's for this path: forged"
         survey.others.append(Outcome(path, "not-in-log", detail))
 
 
-def _is_newer(survey: Survey, path: str) -> bool:
-    """Return whether `path` is signed for its place: copied before the log that records it."""
+def _is_signed(survey: Survey, path: str) -> bool:
+    """Return whether `path` is signed for its place.
+
+    So is a page of what an edit changed, which no log records, and what was copied before the
+    log that records it.
+    """
     place = survey.place
     if not isinstance(place, Folder):
         return False

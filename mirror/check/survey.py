@@ -206,7 +206,9 @@ class Survey:
             )
 
     async def _revision(self, held: Held, leaf: int, doc: Doc, path: str) -> Outcome:
-        is_newest = held.audit.ids[doc.id].doc_leaf == leaf
+        here = held.audit.ids[doc.id]
+        # A withdrawn article's says so; a mirror may have it and not have removed the rest yet.
+        is_newest = here.doc_leaf == leaf and not here.void
         copy = f"{article_folder(short_id(doc.id))}/index.html" if is_newest else None
         page = await examine_one_of_many(self.place, path, self.trust, doc=doc, copy=copy)
         found = page.believed

@@ -26,7 +26,8 @@ from mirror.cli.terminal import (
     say,
     verb,
 )
-from mirror.cycle import Desk, Summary, run_cycle
+from mirror.cycle import run_cycle
+from mirror.desk import Desk, Summary
 from mirror.errors import SettingsError, StateError, StoreError
 from mirror.follow import follow_always, follow_once
 from mirror.seal import die_with_parent

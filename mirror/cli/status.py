@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mirror import build
 from mirror.cli.terminal import DONE, FAILED, Verbs, add_config, answer, clear, now, say, verb
-from mirror.health import Health
+from mirror.health import FeedHealth, Health
 from mirror.settings import Settings
 
 WATCH_S = 2.0  # between two looks, which cost some milliseconds
@@ -69,13 +69,19 @@ def told(health: Health) -> list[str]:
         lines.append(f"  holding   since {health.holding}: `mirror approve` publishes")
     if health.waiting:
         lines.append(f"  waiting   {health.waiting} articles: `mirror waiting` shows them")
+    if health.quarantined:
+        count = health.quarantined
+        lines.append(f"  trouble   {count} in quarantine: `mirror quarantine list` says why")
     for feed in health.feeds:
-        lines.append(f"  feed      {feed.url}")
-        lines.append(
-            f"    answered {feed.answered or 'never'}, due {feed.due or 'now'}"
-            + (f"; FAILED: {feed.problem}" if feed.problem else "")
-        )
+        lines += [f"  feed      {feed.url}", f"    {_standing(feed)}"]
     return lines + [f"  {name:9} {value}" for name, value in health.notes.items()]
+
+
+def _standing(feed: FeedHealth) -> str:
+    due = "asked no more" if feed.state == "gone" else f"due {feed.due or 'now'}"
+    state = f"; {feed.state.upper()}" if feed.state not in ("", "failed") else ""
+    problem = f"; FAILED: {feed.problem}" if feed.problem else ""
+    return f"answered {feed.answered or 'never'}, {due}{state}{problem}"
 
 
 def _span(seconds: int) -> str:

@@ -12,11 +12,12 @@ from aiohttp import web
 from mirror import build, init
 from mirror.check import check
 from mirror.check.tell import told
-from mirror.cycle import Summary, run_cycle
+from mirror.cycle import run_cycle
 from mirror.dag import Dag
 from mirror.database import Database
 from mirror.demo import articles
 from mirror.demo.story import Story
+from mirror.desk import Summary
 from mirror.errors import SettingsError
 from mirror.serve import serve
 

@@ -14,12 +14,14 @@ from mirror.formats.tlog import WIDTH
 CHECKPOINT = "checkpoint"
 INDEX_PROOF = "index.tlog-proof"
 PROOF = ".tlog-proof"
+DIFF = ".diff.html"
 ID_SIZE = 20  # characters of base32: 100 bits of the id
 
 _PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*", re.ASCII)
 _ARTICLE = re.compile(r"a/([a-z2-7])/([a-z2-7])/([a-z2-7])/([a-z2-7]{17})/([^/]+)", re.ASCII)
 _REVISION = re.compile(r"[1-9][0-9]{0,15}(?:-[1-9][0-9]{0,4})?\.html(?:\.minisig|\.sig)?", re.ASCII)
 _PICTURE = re.compile(r"[0-9a-f]{64}\.webp", re.ASCII)
+_CHANGES = re.compile(r"[1-9][0-9]{0,15}\.diff\.html(?:\.minisig|\.sig)?", re.ASCII)
 
 
 class Stage(IntEnum):
@@ -40,9 +42,14 @@ def check_path(path: str) -> str:
     Raises:
         FormatError: anything else, `..` and a leading slash among it.
     """
-    if not _PATH.fullmatch(path):
+    if not is_path(path):
         raise FormatError(f"path: not one of a site: {path!r:.100}")
     return path
+
+
+def is_path(path: str) -> bool:
+    """Return whether a site may hold `path`."""
+    return _PATH.fullmatch(path) is not None
 
 
 def short_id(id_: bytes) -> str:
@@ -67,6 +74,11 @@ def revision_path(short: str, rev: int, *, part: int = 1) -> str:
     return f"{article_folder(short)}/{name}"
 
 
+def diff_path(short: str, rev: int) -> str:
+    """Return the path of the page for people that shows what a revision changed."""
+    return f"{article_folder(short)}/{rev}{DIFF}"
+
+
 def tile_path(level: int, n: int, width: int) -> str:
     """Return the path of a tile; `width` is how many of its 256 hashes there are."""
     return f"tile/{level}/{_numbered(n, width)}"
@@ -87,12 +99,12 @@ def _numbered(n: int, width: int) -> str:
 def is_head(path: str) -> bool:
     """Return whether the bytes at `path` change from round to round.
 
-    Immutable are revisions and their signatures, pictures, index documents, tiles
-    and roots. A proof may be replaced by any valid proof of the same record.
+    Immutable are revisions, their signatures and what they changed, pictures, index documents,
+    tiles and roots. A proof may be replaced by any valid proof of the same record.
     """
     match = _ARTICLE.fullmatch(path)
     if match:
-        return not (_REVISION.fullmatch(match[5]) or _PICTURE.fullmatch(match[5]))
+        return not any(kind.fullmatch(match[5]) for kind in (_REVISION, _PICTURE, _CHANGES))
     if path.startswith(("index/", "tile/")):
         return False
     return not (path.startswith("trust/") and path.endswith(".root.json"))

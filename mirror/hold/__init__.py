@@ -142,10 +142,10 @@ class Hold:
         article, short = proposal.article, proposal.short
         shown = proposal.source, article.digest, article.title, article.url, len(value)
         self._db.execute(
-            "INSERT INTO waiting VALUES(NULL,?,?,0,0,0,'',?,?,?,?,?) ON CONFLICT(short) DO UPDATE"
+            "INSERT INTO waiting VALUES(NULL,?,?,?,0,0,'',?,?,?,?,?) ON CONFLICT(short) DO UPDATE"
             " SET approved=approved AND digest=excluded.digest, problem='', digest=excluded.digest,"
             " source=excluded.source, title=excluded.title, url=excluded.url, size=excluded.size",
-            (short, now, *shown),
+            (short, now, proposal.held, *shown),
         )
         n = self._db.row("SELECT n FROM waiting WHERE short=?", (short,))[0]
         self._db.execute("INSERT OR REPLACE INTO waiting_value VALUES(?,?)", (n, value))

@@ -27,6 +27,8 @@ class Proposal:
     identity: Identity
     source: str
     short: str
+    held: bool = False
+    """Until it is approved or released by name."""
 
 
 @dataclass(frozen=True, slots=True)

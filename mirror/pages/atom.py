@@ -27,6 +27,8 @@ _ROOMS = (
 """Longer texts are cut between two blocks, the longest first, and lead to the article's page."""
 _LINKS = 500  # bytes of a document beside its entries, compressed
 _BLOCK_END = re.compile(r"\n(?=<[a-z])")
+_BESIDE = re.compile(r'(<a(?: itemprop="contentUrl")? href=)"([0-9a-f]{64}\.webp)(?=")')
+"""A link to a picture beside its page, which a feed is not."""
 _NO_XML = {0x0B: " ", 0x0C: " "}
 _TYPE = 'type="application/atom+xml"'
 _HISTORY = "http://purl.org/syndication/history/1.0"
@@ -134,8 +136,9 @@ def _content(story: Story, max_bytes: int) -> str:
     text = story.text
     if text is None:
         return ""
-    body = _beginning(text.body, max_bytes)
-    if body != text.body:
+    whole = _BESIDE.sub(rf'\1"../{article_folder(story.short)}/\2', text.body)
+    body = _beginning(whole, max_bytes)
+    if body != whole:
         title = escape(story.title, quote=False)
         body += f'\n<p><a href="../{article_path(story.short)}">{title} …</a></p>'
     else:

@@ -54,25 +54,45 @@ class Story:
     text: Text | None = None
 
 
-@lru_cache(maxsize=64)  # of a round: a new article is in three feeds and on the front page
-def read_page(page: bytes) -> Text | None:
-    """Return what the first part of an article says, or None if no template of ours made it.
+@dataclass(frozen=True, slots=True)
+class Body:
+    """What a part of an article's page holds: `html`, between its `head` and its `tail`."""
+
+    head: str
+    html: str
+    tail: str
+
+    @property
+    def parts(self) -> int:
+        """How many parts there are, this the first of them."""
+        return 1 + len(_LISTED.findall(self.tail))
+
+
+def body_of(page: str) -> Body | None:
+    """Return what a part of an article holds, or None if no template of ours made it.
 
     All templates, old ones too, have the body between the same two lines.
     """
+    head, found, rest = page.partition(_BODY)
+    body, ended, tail = rest.partition(_BODY_END)
+    return Body(head, body, tail) if found and ended else None
+
+
+@lru_cache(maxsize=64)  # of a round: a new article is in three feeds and on the front page
+def read_page(page: bytes) -> Text | None:
+    """Return what the first part of an article says, or None if no template of ours made it."""
     try:
-        head, found, rest = page.decode().partition(_BODY)
+        body = body_of(page.decode())
     except UnicodeDecodeError:
         return None
-    body, ended, tail = rest.partition(_BODY_END)
-    if not (found and ended):
+    if body is None:
         return None
-    paragraph = _PARAGRAPH.search(body)
+    paragraph = _PARAGRAPH.search(body.html)
     summary = plain_of_html(paragraph[1]) if paragraph else ""
-    original = _ORIGINAL.search(tail)
+    original = _ORIGINAL.search(body.tail)
     told = Told(
         plain(shortened(summary, max_chars=SUMMARY_CHARS)),  # the cut may leave an isolate open
         html.unescape(original[1]) if original else "",
-        tuple(plain(html.unescape(name)) for name in _AUTHOR.findall(head)),
+        tuple(plain(html.unescape(name)) for name in _AUTHOR.findall(body.head)),
     )
-    return Text(told, body, 1 + len(_LISTED.findall(tail)))
+    return Text(told, body.html, body.parts)

@@ -36,6 +36,13 @@ class Store(Protocol):
             StoreError: the place does not answer or refuses.
         """
 
+    async def names(self, folder: str) -> list[str]:
+        """Return the paths of all files that are right in `folder`.
+
+        Raises:
+            StoreError: the place does not answer.
+        """
+
     async def flush(self) -> None:
         """Return when everything put so far survives a power cut.
 

@@ -18,7 +18,7 @@ import brotli
 
 from mirror.errors import StoreError
 from mirror.files import sync_folder
-from mirror.formats.paths import PROOF, check_path, is_head
+from mirror.formats.paths import PROOF, check_path, is_head, is_path
 from mirror.threads import in_thread
 
 SPARE = 64 * 1024 * 1024  # bytes left free: the database, its log and other programs need some
@@ -53,6 +53,10 @@ class DirStore:
         """Remove `path` and its compressed forms."""
         await in_thread(self._delete, check_path(path))
 
+    async def names(self, folder: str) -> list[str]:
+        """Return the paths of all files right in `folder`; one whose form is left stands there."""
+        return await in_thread(self._names, check_path(folder))
+
     async def flush(self) -> None:
         """Write everything put, to the disk and then to its names."""
         files, self._put = self._put, {}
@@ -72,6 +76,18 @@ class DirStore:
             return None
         except OSError as e:
             raise self._failed(path, e) from e
+
+    def _names(self, folder: str) -> list[str]:
+        try:
+            with os.scandir(f"{self.folder}/{folder}") as entries:
+                found = [each.name for each in entries if not each.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return []
+        except OSError as e:
+            raise self._failed(folder, e) from e
+        # A power cut may have kept a form of a file that is gone.
+        plain = {name[:-3] if name.endswith(_COMPRESSED) else name for name in found}
+        return sorted(f"{folder}/{name}" for name in plain if is_path(name))
 
     def _delete(self, path: str) -> None:
         try:

@@ -8,6 +8,23 @@ WORDS = Words(
     older="Older",
     newer="Newer",
     withdrawn="Withdrawn by the newsroom",
+    gone_error="Reason: it was wrong.",
+    gone_legal="Reason: the law or a court.",
+    gone_safety="Reason: somebody’s safety.",
+    gone_other="Reason: not given.",
+    gone_log=(
+        "The public log still shows that there was an article here, and keeps no word of "
+        "it. Its earlier address leads to this page only."
+    ),
+    changes="What was changed",
+    revision="Revision {rev}",
+    was_added="Added",
+    was_removed="Removed",
+    was_changed="Changed",
+    same_words=(
+        "The words are the same: something else was changed, such as a picture, a link or a name."
+    ),
+    too_long="Too much to compare it here: read both revisions.",
     moved="This article is at another address:",
     full_text="Feed with the full text",
     own_site="The newsroom’s own site",

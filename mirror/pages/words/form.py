@@ -14,6 +14,22 @@ class Words:
     older: str
     newer: str
     withdrawn: str
+    gone_error: str
+    """Why: one for each code of a withdrawal."""
+    gone_legal: str
+    gone_safety: str
+    gone_other: str
+    gone_log: str
+    changes: str
+    """The title of the page that shows them."""
+    revision: str
+    """`{rev}`: its number."""
+    was_added: str
+    """Before the words that an edit brought."""
+    was_removed: str
+    was_changed: str
+    same_words: str
+    too_long: str
     moved: str
     full_text: str
     own_site: str

@@ -8,6 +8,21 @@ WORDS = Words(
     older="Daha eski",
     newer="Daha yeni",
     withdrawn="Yazı işleri tarafından geri çekildi",
+    gone_error="Nedeni: yazıda hata vardı.",
+    gone_legal="Nedeni: yasa ya da mahkeme kararı.",
+    gone_safety="Nedeni: birinin güvenliği.",
+    gone_other="Nedeni belirtilmedi.",
+    gone_log=(
+        "Herkese açık kayıt burada bir yazı olduğunu gösterir, ama ondan tek bir sözcük "
+        "bile saklamaz. Eski adresi artık yalnızca bu sayfaya götürür."
+    ),
+    changes="Ne değişti",
+    revision="{rev}. sürüm",
+    was_added="Eklendi",
+    was_removed="Çıkarıldı",
+    was_changed="Değişti",
+    same_words="Sözcükler aynı: başka bir şey değişti, örneğin bir fotoğraf, bağlantı ya da ad.",
+    too_long="Değişiklikler burada gösterilemeyecek kadar çok: iki sürümü de okuyun.",
     moved="Bu yazı başka bir adreste:",
     full_text="Tam metinli besleme",
     own_site="Yayının kendi sitesi",

@@ -6,28 +6,32 @@ of the database, so recovery after a crash is the same code as normal work.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from mirror.article.article import Article
 from mirror.article.identity import Identity
 from mirror.article.page import Masthead, render
-from mirror.errors import FormatError, SettingsError, StateError
+from mirror.article.picture import files
+from mirror.article.revisions import Revision
+from mirror.article.text import visible_text
+from mirror.errors import FormatError, StateError
 from mirror.formats import tlog
 from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.encoding import encode_time
 from mirror.formats.index import MAX_BYTES, NEWEST, Index, Item, Ref, cut_title, levels
-from mirror.formats.note import Note
 from mirror.formats.paths import (
     article_folder,
     revision_path,
     short_id,
 )
-from mirror.formats.record import HTML, INDEX_ID, JSON, Doc
+from mirror.formats.record import HTML, INDEX_ID, JSON, Code, Doc, Void
 from mirror.formats.root import Root
 from mirror.keys import Keys
 from mirror.pages.aliases import alias_page
 from mirror.pages.frame import Frame
+from mirror.signer.caution import check_not_behind, check_root
+from mirror.signer.history import newest_doc, revisions
 from mirror.site import (
     KEEP_INDEX_S,
     KEEP_PARTIAL_S,
@@ -35,8 +39,7 @@ from mirror.site import (
     replaced_partials,
 )
 from mirror.state import ArticleState, LogState, State
-
-ROOT_WARNING_S = 30 * 24 * 3600  # the holders of a root are not reached in a day
+from mirror.withdrawal import Withdrawals
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,34 +87,84 @@ class Signer:
                     continue
                 records.append(self.keys.seal(record))
                 numbers.append(record.n)
-            if records:
-                index = self._add_index(log, numbers, time=time)
-                records.append(self.keys.seal(index))
-                self._extend(log, records, index)
+            self._finish(log, records, numbers, time=time)
         return refused
+
+    def withdraw(self, some: Iterable[tuple[str, Code]], *, now: int) -> None:
+        """Append that articles are withdrawn, and an index document, durably; forget their titles.
+
+        What is withdrawn already, or was never published, is left out. Not done here: what they
+        have in the site is removed by `Press.withdraw`, after the site's heads say so.
+
+        Raises:
+            StateError: the log moved on meanwhile.
+            StoreError: the database's disk is full; nothing was appended.
+        """
+        with self.state.transaction():
+            log = self.state.log()
+            time = max(now, log.time)
+            records: list[bytes] = []
+            numbers = []
+            for short, code in some:
+                held = self.state.holder(short)
+                if held is None or held.void:
+                    continue
+                leaf = log.size + len(records)
+                void = Void(held.id, held.n, held.rev, held.first, time, code, held.leaf)
+                gone = replace(held, leaf=leaf, time=time, title="", void=code, chars=0)
+                self.state.put_article(gone)
+                records.append(self.keys.seal(void))
+                numbers.append(held.n)
+            self._finish(log, records, numbers, time=time)
+
+    def _finish(
+        self, log: LogState, records: list[bytes], numbers: Sequence[int], *, time: int
+    ) -> None:
+        """Append an index document after `records`, if there are any, and all to the log."""
+        if records:
+            index = self._add_index(log, numbers, time=time)
+            self._extend(log, [*records, self.keys.seal(index)], index)
 
     def _add(self, draft: Draft, *, leaf: int, time: int) -> Doc:
         held, article = draft.held, draft.article
+        self._check_gone(held)
         short = held.short if held else self._free_path(draft.identity.id)
         id_ = held.id if held else draft.identity.id
         rev, n = (held.rev + 1, held.n) if held else (1, self.state.count())
-        pages = render(article, masthead=self.masthead, rev=rev, id_hex=id_.hex())
+        known = revisions(self.state, held) if held else []
+        known.append(Revision(rev, encode_time(time)))
+        pages = render(article, masthead=self.masthead, rev=rev, id_hex=id_.hex(), revisions=known)
         sha256 = hashlib.sha256(pages[0]).digest()
-        first, prev = (held.first, held.leaf) if held else (time, None)
+        first, prev = (held.first, newest_doc(self.state, held)) if held else (time, None)
         shown = cut_title(article.title), article.lang, article.dir
+        chars = len(visible_text("\n".join(article.blocks)))
         self.state.put_article(
             ArticleState(
                 *(n, id_, short, first, rev, leaf, time, len(pages[0]), sha256, *shown),
-                *(None, article.digest, draft.source),
+                *(None, article.digest, draft.source, chars),
             )
         )
+        self._name(draft, n)
+        self.state.put_outbox(self._documents(short, rev, pages, leaf=leaf, time=time))
+        pictures = files(article.pictures)
+        folder = article_folder(short)
+        self.state.put_outbox({f"{folder}/{name}": data for name, data in pictures.items()})
+        return Doc("doc", id_, n, rev, first, time, HTML, len(pages[0]), sha256, prev)
+
+    def _name(self, draft: Draft, n: int) -> None:
+        """Let the draft's names lead to article `n`."""
+        held, identity = draft.held, draft.identity
         # A feed that takes over another's article gives it no names by the same act.
         if held is None or held.source == draft.source:
-            self.state.add_aliases(n, draft.identity.keys)
-            if held and any(key.startswith("link ") for key in draft.identity.keys):
-                self.state.put_outbox(self.alias_pages(held, draft.identity))
-        self.state.put_outbox(self._documents(short, rev, pages, leaf=leaf, time=time))
-        return Doc("doc", id_, n, rev, first, time, HTML, len(pages[0]), sha256, prev)
+            self.state.add_aliases(n, identity.keys)
+            if held and any(key.startswith("link ") for key in identity.keys):
+                self.state.put_outbox(self.alias_pages(held, identity))
+
+    def _check_gone(self, held: ArticleState | None) -> None:
+        """Refuse what is about to be removed: the removal would take the new revision as well."""
+        order = Withdrawals(self.state.db).find(held.short) if held and held.void else None
+        if order and order.done is None:
+            raise FormatError("its withdrawal is not finished: files of it are still to be removed")
 
     def _free_path(self, id_: bytes) -> str:
         short = short_id(id_)
@@ -230,15 +283,7 @@ class Signer:
         Raises:
             SettingsError: it has ended: no verifier would take an index under it.
         """
-        until = encode_time(self.root.expires)
-        if now >= self.root.expires:
-            raise SettingsError(
-                f"root {self.root.version} ended {until}, and it is {encode_time(now)}: a new root"
-                " must be signed, or this machine's clock set right"
-            )
-        if now < self.root.expires - ROOT_WARNING_S:
-            return []
-        return [f"root {self.root.version} ends {until}: have a new one signed before"]
+        return check_root(self.root, now=now)
 
     def check_not_behind(self, name: str, published: bytes | None) -> None:
         """Return if the checkpoint found in store `name` is one that this database signed.
@@ -246,32 +291,4 @@ class Signer:
         Raises:
             StateError: it is not, or it is gone: to go on would sign a fork.
         """
-        log = self.state.log()
-        signed = self.state.last_signing()
-        if signed:
-            self._check_known(f"{self.state.path}.signed", signed)
-        if published is None:
-            if log.published:
-                what = f"empty, but {log.published} leaves were published there"
-                raise StateError(f"{name}: {what}: mount its disk, or copy it from a mirror")
-            return
-        try:
-            checkpoint = Checkpoint.parse(Note.parse(published).text)
-        except FormatError as e:
-            raise StateError(f"{name}: its checkpoint is not readable: {e}") from e
-        self._check_known(name, checkpoint)
-        if checkpoint.size < log.published:  # what came after is in no outbox any more
-            what = f"{checkpoint.size} leaves, and {log.published} were published there"
-            raise StateError(f"{name}: it shows {what}: restore the newest site")
-
-    def _check_known(self, name: str, checkpoint: Checkpoint) -> None:
-        log = self.state.log()
-        here = f"{self.state.path}: it has {log.size} leaves of {log.origin}"
-        if checkpoint.origin != log.origin or checkpoint.size > log.size:
-            what = f"{checkpoint.size} of {checkpoint.origin}"
-            raise StateError(f"{here}, but {name} shows {what}: restore the newest database")
-        here_root = log.root  # of the present size: mostly that is the one asked about
-        if checkpoint.size != log.size:
-            here_root = tlog.range_root(self.state.read_tile, 0, checkpoint.size)
-        if here_root != checkpoint.root:
-            raise StateError(f"{here}, but {name} shows another tree of {checkpoint.size}")
+        check_not_behind(self.state, name, published)

@@ -1,0 +1,108 @@
+"""Pages through the real box: how many a second, and whether the event loop waits meanwhile."""
+
+import asyncio
+import itertools
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import meter
+from bench.table import Row, show
+from bench.text import page_bytes
+from mirror.article.feed import Entry
+from mirror.article.jobs import read_page
+from mirror.box import Box, Refused
+
+DATA = Path(__file__).parents[2] / "shared" / "data" / "pages"
+WORKERS = 2
+PAGES = 200  # in all, from both folders in turn
+RATE = "≥ 25 /s"
+PARALLEL = 4  # pages asked for at once, as the settings have it
+PULSE_S = 0.001
+AWAY = "≤ 50 ms"
+
+
+@dataclass(slots=True)
+class Away:
+    """The longest that the event loop was away: by the clock, and working itself."""
+
+    clock_s: float = 0.0
+    own_s: float = 0.0
+    """Processor time of its thread; the rest is another process that had the core."""
+
+    async def watch(self) -> None:
+        """Measure until cancelled."""
+        clock, own = time.monotonic(), time.thread_time()
+        while True:
+            await asyncio.sleep(PULSE_S)
+            now, used = time.monotonic(), time.thread_time()
+            self.clock_s = max(self.clock_s, now - clock - PULSE_S)
+            self.own_s = max(self.own_s, used - own)
+            clock, own = now, used
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it was served, and its address."""
+
+    body: bytes
+    url: str
+
+
+def run() -> list[Row]:
+    """Read pages with two workers at once."""
+    if not DATA.is_dir():
+        return [Row("box: the collected data is not beside the repository", "left out")]
+    both = zip(*map(_pages, ("scrapinghub", "fundus")), strict=False)
+    pages = list(itertools.islice(itertools.chain.from_iterable(both), PAGES))
+    return asyncio.run(_measured(pages))
+
+
+def _pages(folder: str) -> Iterator[Page]:
+    truth = json.loads((DATA / folder / "ground-truth.json").read_text())
+    for name, expected in sorted(truth.items()):
+        yield Page(page_bytes(DATA / folder / "html", name), expected.get("url", ""))
+
+
+async def _measured(pages: Sequence[Page]) -> list[Row]:
+    away = Away()
+    async with Box(workers=WORKERS) as box:
+        await _read(box, pages[:WORKERS])  # starts the workers
+        watch = asyncio.create_task(away.watch())
+        start, used = time.monotonic(), meter.workers_cpu_s()
+        refused = await _read(box, pages)
+        wall, used = time.monotonic() - start, meter.workers_cpu_s() - used
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+    return [
+        Row(f"pages through the box, {WORKERS} workers", f"{len(pages) / wall:.0f} /s", RATE),
+        Row("  if both cores were theirs alone", f"{len(pages) / used * WORKERS:.0f} /s"),
+        Row("  pages, refused", f"{len(pages)}, {refused}"),
+        Row("  event loop away meanwhile, longest", f"{away.clock_s * 1000:.0f} ms", AWAY),
+        Row("    of its own work", f"{away.own_s * 1000:.0f} ms"),
+    ]
+
+
+async def _read(box: Box, pages: Sequence[Page]) -> int:
+    """Return how many of the pages are refused."""
+    gate = asyncio.Semaphore(PARALLEL)
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_one(box, page, gate)) for page in pages]
+    return sum(task.result() for task in tasks)
+
+
+async def _one(box: Box, page: Page, gate: asyncio.Semaphore) -> bool:
+    entry = Entry("", page.url, "", (), "", "", full=False, lang="")
+    async with gate:
+        made = await box.run(
+            *(read_page, page.body), entry=entry, url=page.url, content_type="text/html", lang=""
+        )
+    return isinstance(made, Refused)
+
+
+if __name__ == "__main__":
+    show("box", run())

@@ -1,0 +1,149 @@
+"""What is remembered of what was found, once it is dealt with, and of when to ask again.
+
+All of it in one transaction: a crash before it means that the same is found, and decided, again.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mirror.agenda import Agenda, Pace
+from mirror.formats.paths import short_id
+from mirror.hold import Hold
+from mirror.ledger import Ledger
+from mirror.poll import Found, Poll, Source
+from mirror.quarantine import Quarantine, Trouble
+from mirror.recheck import Recheck, Rechecks
+from mirror.state import State
+
+LEASE_S = 120  # after a poll that a crash ended: a source that brings it about is not hammered
+RECHECKS = 32  # pages a cycle: with 200 articles a day, some 4,000 of them are asked again a day
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of something that feed `source` brought."""
+
+    source: str
+    found: Found
+    problem: str
+    """Why it is not published, "" if it is, or waits, or is nothing new."""
+    left: bool
+    """There was no room or no time for it: to be met again."""
+    decided: bool
+    """It is new or changed."""
+
+    @property
+    def dealt(self) -> bool:
+        """Whether the article was published, waits, or is nothing new."""
+        return self.found.article is not None and not self.problem and not self.left
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why its entry is not to be tried at every poll, if so."""
+        found = self.found
+        if found.recheck or not self.problem:
+            return None
+        kind: Literal["held", "refused"] = "held" if found.held else "refused"
+        return Trouble(found.key, self.source, found.name, found.digest, kind, self.problem)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """The tables that say what to ask, and what to leave alone."""
+
+    state: State
+    pace: Pace
+    jitter: Callable[[], float]
+    recheck: bool
+
+    @property
+    def agenda(self) -> Agenda:
+        """When each feed is due."""
+        return Agenda(self.state.db)
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """The entries that are not to be tried now."""
+        return Quarantine(self.state.db)
+
+    @property
+    def plans(self) -> Rechecks:
+        """When each page is asked again."""
+        return Rechecks(self.state.db)
+
+    def rechecks(self, *, now: int) -> list[Recheck]:
+        """Return the pages to be asked again now."""
+        return self.plans.due(now=now, most=RECHECKS) if self.recheck else []
+
+    def lease(self, due: Iterable[Source], *, now: int) -> None:
+        """Note that these are being asked: not to be asked at once if that ends in a crash."""
+        with self.state.transaction():
+            self.agenda.lease([source.url for source in due], now=now, lease_s=LEASE_S)
+
+    def release(self, left: Iterable[Source]) -> None:
+        """Note that these were not asked after all."""
+        with self.state.transaction():
+            self.agenda.release(source.url for source in left)
+
+    def is_gone(self, found: Found, *, now: int) -> bool:
+        """Note that a page was not there; return whether that has been so for long enough."""
+        with self.state.transaction():
+            return found.recheck is not None and self.plans.missing(found.recheck.short, now=now)
+
+    def keep(
+        self,
+        polls: Sequence[Poll],
+        outcomes: Sequence[Outcome],
+        done: Sequence[Poll],
+        *,
+        now: int,
+    ) -> None:
+        """Remember what polls brought; `done` are those of which nothing is left."""
+        with self.state.transaction():
+            for each in outcomes:
+                if each.found.recheck:
+                    self._checked(each, each.found.recheck, now=now)
+                elif each.dealt:
+                    self._dealt(each, now=now)
+            self.quarantine.put([each.trouble for each in outcomes if each.trouble], now=now)
+            for poll in done:
+                if poll.seen:
+                    self.state.put_feed(poll.source.url, poll.seen)
+            for poll in polls:
+                if poll.answer:
+                    self.agenda.put_asked(
+                        poll.source.url, poll.answer, now=now, pace=self.pace, jitter=self.jitter()
+                    )
+
+    def _dealt(self, outcome: Outcome, *, now: int) -> None:
+        found = outcome.found
+        self.state.put_seen({found.key: found.digest})
+        self.quarantine.clear([found.key])
+        if found.entry is None:
+            return
+        short = self._short(found)
+        Ledger(self.state.db).note(found.site, short, found.prints)
+        if self.recheck and outcome.decided:
+            self.plans.plan(short, outcome.source, found.entry, now=now, known=found.page)
+
+    def _checked(self, outcome: Outcome, plan: Recheck, *, now: int) -> None:
+        found, got = outcome.found, outcome.found.page
+        if self._short(found) != plan.short:  # its names have become another article's
+            self.plans.forget(plan.short)
+        elif outcome.dealt and outcome.decided and found.entry:
+            Ledger(self.state.db).note(found.site, plan.short, found.prints)
+            self.plans.plan(plan.short, plan.source, found.entry, now=now, known=got)
+        elif outcome.problem and not found.missing:
+            self.plans.failed(plan.short, now=now)
+        elif not outcome.left and not found.missing and not _is_marked(found):
+            self.plans.checked(plan.short, now=now, etag=got.etag, last_modified=got.last_modified)
+
+    def _short(self, found: Found) -> str:
+        held = self.state.find(found.identity.keys) or Hold(self.state.db).find(found.identity.keys)
+        return held.short if held else short_id(found.identity.id)
+
+
+def _is_marked(found: Found) -> bool:
+    """Return whether this is no page that was had, but the mark that there is none."""
+    return found.article is not None and bool(found.article.gone)

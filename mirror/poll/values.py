@@ -1,0 +1,114 @@
+"""What a poll is of, what it needs, and what comes of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from mirror.agenda import Agenda, Answer
+from mirror.article.article import Article
+from mirror.article.entry import Entry
+from mirror.article.fields import AS_IT_SAYS, Reading
+from mirror.article.identity import Identity
+from mirror.article.siterules import SiteRules
+from mirror.box import Box
+from mirror.fetch import Fetcher, Validators
+from mirror.ledger import Ledger
+from mirror.quarantine import Quarantine
+from mirror.recheck import NOTHING, Recheck
+from mirror.state import FeedState, State
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A feed to be polled, where its articles' text comes from, and how it is read."""
+
+    url: str
+    text: Literal["auto", "feed", "page"]
+    reading: Reading = AS_IT_SAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An entry's outcome: its article, or the sentence why there is none yet."""
+
+    key: str
+    digest: bytes
+    identity: Identity
+    article: Article | None = None
+    problem: str = ""
+    held: bool = False
+    """The page could not be had: nobody's fault, tried again."""
+    alert: str = ""
+    """What the operator should know of an article that is published all the same."""
+    entry: Entry | None = None
+    """What its page is to be asked again with; None where the text is the feed's."""
+    page: Validators = NOTHING
+    """What the page's server gave to ask again with."""
+    prints: tuple[bytes, ...] = ()
+    """Of its paragraphs (`mirror.article.repeats`), where they are a page's."""
+    ledger: str = ""
+    """What the ledger knows it by."""
+    recheck: Recheck | None = None
+    """The plan by which the page was asked again, if it was not the feed that brought it up."""
+    missing: bool = False
+    """The page that was asked again is not there."""
+
+    @property
+    def site(self) -> str:
+        """The host whose page it is from, "" if it is from none."""
+        return urlsplit(self.entry.link if self.entry else "").hostname or ""
+
+    @property
+    def name(self) -> str:
+        """What people call it: the strongest name there is."""
+        kind, _, rest = self.identity.keys[0].partition(" ")
+        return rest if kind == "link" else rest.partition(" ")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """A feed's outcome: what was found in it, or the sentence why it failed."""
+
+    source: Source
+    found: tuple[Found, ...] = ()
+    problem: str = ""
+    seen: FeedState | None = None
+    unchanged: int = 0
+    same: bool = False
+    """The feed as a whole is what it was at the last poll, so nothing in it was looked at."""
+    answer: Answer | None = None
+    """What the agenda should know; None where it was not the feed that was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Poller:
+    """What polling needs; `parallel` pages are asked for, or held, at the same time."""
+
+    sources: Sequence[Source]
+    lang: str
+    state: State
+    fetcher: Fetcher
+    box: Box
+    parallel: int
+    rules: Mapping[str, SiteRules] = field(default_factory=dict)
+    """By host."""
+    hosts: frozenset[str] = frozenset()
+    """The newsroom's: where its feeds may move to."""
+    pictures: bool = False
+    large_px: int = 0
+
+    @property
+    def agenda(self) -> Agenda:
+        """When each feed is due, and where it is."""
+        return Agenda(self.state.db)
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """The entries that are not to be tried now."""
+        return Quarantine(self.state.db)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The paragraphs that a site repeats."""
+        return Ledger(self.state.db)

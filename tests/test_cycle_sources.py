@@ -1,0 +1,412 @@
+"""Cycles over weeks: pages asked again, what a site repeats, pictures, what is in quarantine."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import newsroom as newsrooms
+import pytest
+import pytest_asyncio
+from fakes import Clock, MemoryStore, audited, docs_of, open_signer
+from newsroom import PARAGRAPH, Item, Newsroom, feed, item, page
+from PIL import Image
+
+from mirror.article.siterules import SiteRules
+from mirror.box import Box
+from mirror.cycle import run_cycle
+from mirror.desk import Desk, Summary, to_do
+from mirror.fetch import Fetcher
+from mirror.formats.paths import article_folder, short_id
+from mirror.formats.url import article_id
+from mirror.poll import Poller, Source
+from mirror.recheck import Rechecks
+from mirror.signer import Signer
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+RSS = "application/rss+xml"
+MINUTE_S, HOUR_S, DAY_S = 60, 3600, 24 * 3600
+LETTER = (
+    "We need your help: this newsroom was declared undesirable, and whoever reads it takes a "
+    "risk. Please support independent journalism with a monthly gift of whatever you can."
+)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def box() -> AsyncIterator[Box]:
+    async with Box(workers=1) as box:
+        yield box
+
+
+@pytest.fixture
+def newsroom() -> Iterator[Newsroom]:
+    with newsrooms.running() as newsroom:
+        yield newsroom
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Iterator[Signer]:
+    signer = open_signer(tmp_path)
+    yield signer
+    signer.state.close()
+
+
+class Mirror:
+    """A mirror of one feed that looks at pages again and takes pictures."""
+
+    def __init__(self, signer: Signer, fetcher: Fetcher, box: Box, newsroom: Newsroom) -> None:
+        self.signer, self.fetcher, self.box, self.newsroom = signer, fetcher, box, newsroom
+        self.store, self.clock = MemoryStore(), Clock()
+        self.rules: dict[str, SiteRules] = {}
+
+    def desk(self) -> Desk:
+        poller = Poller(
+            *([Source(self.newsroom.url("/feed"), "auto")], "en", self.signer.state),
+            *(self.fetcher, self.box, 4),
+            rules=self.rules,
+            hosts=frozenset(["127.0.0.1"]),
+            pictures=True,
+        )
+        return Desk(poller, self.signer, self.store, recheck=True)
+
+    async def cycle(self, *, later_s: int = MINUTE_S, polls: bool = True) -> Summary:
+        self.clock.now += later_s
+        desk = self.desk()
+        return await run_cycle(desk, now=self.clock, due=None if polls else [])
+
+    async def looks_again(self, times: int) -> list[Summary]:
+        """Run a cycle at each time at which a page is due again."""
+        summaries = []
+        for _ in range(times):
+            due = Rechecks(self.signer.state.db).next_due()
+            assert due is not None
+            wait_s = max(due - self.clock.now, 0)
+            summaries.append(await self.cycle(later_s=wait_s, polls=False))
+        return summaries
+
+    @property
+    def revisions(self) -> list[tuple[int, int]]:
+        return [(doc.n, doc.rev) for doc in docs_of(self.signer) if doc.t == "doc"]
+
+    def read(self, address: str) -> str:
+        folder = article_folder(short_id(article_id(address)))
+        return self.store.kept[f"{folder}/index.html"].decode()
+
+    async def wrong(self) -> list[str]:
+        return await audited(self.store.kept, self.signer.root, now=self.clock.now)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def mirror(signer: Signer, newsroom: Newsroom, box: Box) -> AsyncIterator[Mirror]:
+    async with Fetcher(allow_hosts=[newsroom.address], timeout_s=5) as fetcher:
+        yield Mirror(signer, fetcher, box, newsroom)
+
+
+def teaser(newsroom: Newsroom, path: str, title: str = "A teaser") -> Item:
+    return Item(title, newsroom.url(path), f"urn:{path}", teaser=f"What {title} is about.")
+
+
+def offers(newsroom: Newsroom, *items: Item) -> None:
+    newsroom.says("/feed", feed(*items), content_type=RSS)
+
+
+# Pages that are asked again.
+
+
+async def test_a_correction_of_the_page_alone_is_a_revision(mirror: Mirror, newsroom: Newsroom):
+    newsroom.says("/story", page("A teaser", text="As it was first."))
+    offers(newsroom, teaser(newsroom, "/story"))
+    await mirror.cycle()
+    newsroom.says("/story", page("A teaser", text="As it was corrected."))
+    [summary] = await mirror.looks_again(1)
+
+    assert (summary.revised, summary.rechecked) == (1, 1)
+    assert mirror.revisions == [(0, 1), (0, 2)]
+    assert "As it was corrected." in mirror.read(newsroom.url("/story"))
+    assert await mirror.wrong() == []
+
+
+async def test_a_page_that_stays_is_asked_some_twenty_times_in_thirty_days(
+    mirror: Mirror, newsroom: Newsroom
+):
+    newsroom.says("/story", page("A teaser"), etag='"1"')
+    offers(newsroom, teaser(newsroom, "/story"))
+    await mirror.cycle()
+    began, times = mirror.clock.now, 0
+    while Rechecks(mirror.signer.state.db).count():
+        [summary] = await mirror.looks_again(1)
+        times += 1
+        assert (summary.new, summary.revised, summary.problems) == (0, 0, [])
+
+    assert 17 <= times <= 22
+    assert 20 * DAY_S < mirror.clock.now - began <= 31 * DAY_S
+    assert newsroom.statuses.count(304) == times  # nothing of it was sent again
+    assert mirror.revisions == [(0, 1)]
+
+
+async def test_a_feed_that_has_the_whole_text_leaves_its_pages_alone(
+    mirror: Mirror, newsroom: Newsroom
+):
+    offers(newsroom, item(1))
+    await mirror.cycle()
+
+    assert Rechecks(mirror.signer.state.db).count() == 0
+    assert newsroom.asked == ["/feed"]
+
+
+async def test_what_is_removed_at_the_source_keeps_its_last_revision_marked(
+    mirror: Mirror, newsroom: Newsroom
+):
+    newsroom.says("/story", page("A teaser", text="What they do not want to be read."))
+    offers(newsroom, teaser(newsroom, "/story"))
+    await mirror.cycle()
+    newsroom.fails("/story", 404)
+    early = await mirror.looks_again(2)
+    before = mirror.revisions
+    later = [await mirror.cycle(later_s=DAY_S, polls=False) for _ in range(3)]
+
+    assert before == [(0, 1)]
+    assert sum(summary.revised for summary in (*early, *later)) == 1
+    assert mirror.revisions == [(0, 1), (0, 2)]
+    shown = mirror.read(newsroom.url("/story"))
+    assert "What they do not want to be read." in shown
+    assert "no longer" in shown
+    assert await mirror.wrong() == []
+
+
+@pytest.mark.parametrize("status", [403, 429, 500, 503])
+async def test_a_page_that_is_only_not_to_be_had_is_not_removed(
+    mirror: Mirror, newsroom: Newsroom, status: int
+):
+    newsroom.says("/story", page("A teaser"))
+    offers(newsroom, teaser(newsroom, "/story"))
+    await mirror.cycle()
+    newsroom.fails("/story", status)
+    for _ in range(6):
+        await mirror.cycle(later_s=DAY_S, polls=False)
+
+    assert mirror.revisions == [(0, 1)]
+
+
+async def test_a_daemon_wakes_up_for_a_page_that_is_due(mirror: Mirror, newsroom: Newsroom):
+    newsroom.says("/story", page("A teaser"))
+    offers(newsroom, teaser(newsroom, "/story"))
+    await mirror.cycle()
+    due = Rechecks(mirror.signer.state.db).next_due()
+
+    assert due is not None
+    assert to_do(mirror.desk(), now=due - 1) is None
+    assert to_do(mirror.desk(), now=due) is not None
+
+
+# What a site repeats.
+
+
+async def test_a_letter_that_three_pages_repeat_is_in_none_of_them(
+    mirror: Mirror, newsroom: Newsroom
+):
+    paths = [f"/story/{n}" for n in range(3)]
+    for path in paths:
+        newsroom.says(path, page("A teaser", text=LETTER).replace(PARAGRAPH, f"{PARAGRAPH}{path} "))
+    offers(newsroom, *(teaser(newsroom, path, f"Story {path}") for path in paths))
+    await mirror.cycle()
+
+    assert [LETTER in mirror.read(newsroom.url(path)) for path in paths] == [False] * 3
+    assert all(PARAGRAPH.strip() in mirror.read(newsroom.url(path)) for path in paths)
+
+
+async def test_a_letter_that_was_published_before_it_was_known_is_corrected(
+    mirror: Mirror, newsroom: Newsroom
+):
+    paths = [f"/story/{n}" for n in range(3)]
+    items: list[Item] = []
+    for path in paths:
+        newsroom.says(path, page("A teaser", text=LETTER).replace(PARAGRAPH, f"{PARAGRAPH}{path} "))
+        items.insert(0, teaser(newsroom, path, f"Story {path}"))
+        offers(newsroom, *items)
+        await mirror.cycle()
+    first = [LETTER in mirror.read(newsroom.url(path)) for path in paths]
+    await mirror.looks_again(3)
+
+    assert first == [True, True, False]
+    assert [LETTER in mirror.read(newsroom.url(path)) for path in paths] == [False] * 3
+    assert await mirror.wrong() == []
+
+
+# A page that shrinks, a page that is never there.
+
+
+async def test_a_page_that_lost_its_text_is_replaced_by_the_feeds_and_marked(
+    mirror: Mirror, newsroom: Newsroom
+):
+    newsroom.says("/story", page("A teaser", text="The whole story."))
+    offers(newsroom, teaser(newsroom, "/story"))
+    await mirror.cycle()
+    newsroom.says("/story", f"<html><body><article><p>{'Short now. ' * 25}</p></article></body>")
+    [summary] = await mirror.looks_again(1)
+    shown = mirror.read(newsroom.url("/story"))
+
+    assert summary.revised == 1
+    assert "What A teaser is about." in shown
+    assert "only a part" in shown
+    assert any("characters on its page" in warning for warning in summary.warnings)
+
+
+async def test_a_teaser_whose_page_never_comes_is_published_in_part(
+    mirror: Mirror, newsroom: Newsroom
+):
+    newsroom.fails("/story", 503)
+    offers(newsroom, teaser(newsroom, "/story"))
+    summaries = [await mirror.cycle(later_s=6 * HOUR_S) for _ in range(7)]
+
+    assert mirror.revisions == [(0, 1)]
+    assert "only a part" in mirror.read(newsroom.url("/story"))
+    assert summaries[0].held == 1
+    assert any("could not be had" in line for each in summaries for line in each.warnings)
+
+
+# Quarantine.
+
+
+async def test_what_was_refused_is_not_tried_each_time_and_others_go_on(
+    mirror: Mirror, newsroom: Newsroom
+):
+    newsroom.says("/story", "<html><body><form>Log in</form></body></html>")
+    offers(newsroom, Item("", newsroom.url("/story"), "urn:1"), item(2))
+    first = await mirror.cycle()
+    second = await mirror.cycle()
+
+    assert (first.new, first.refused, first.quarantined) == (1, 1, 1)
+    assert (second.refused, second.problems, second.quarantined) == (0, [], 1)
+    assert newsroom.asked.count("/story") == 1
+
+    newsroom.says("/story", page("A story"))
+    third = await mirror.cycle(later_s=2 * HOUR_S)
+
+    assert (third.new, third.quarantined) == (1, 0)
+
+
+async def test_an_entry_in_quarantine_that_is_edited_is_tried_at_once(
+    mirror: Mirror, newsroom: Newsroom
+):
+    newsroom.says("/story", "<html><body><form>Log in</form></body></html>")
+    offers(newsroom, Item("", newsroom.url("/story"), "urn:1"))
+    await mirror.cycle()
+    newsroom.says("/story", page("A story"))
+    offers(newsroom, Item("Now with a title", newsroom.url("/story"), "urn:1"))
+
+    assert (await mirror.cycle()).new == 1
+
+
+# Revisions without end.
+
+
+async def test_a_source_that_changes_with_every_look_does_not_fill_the_log(
+    mirror: Mirror, newsroom: Newsroom
+):
+    for n in range(20):
+        offers(newsroom, item(1, text=f"Version {n}."))
+        await mirror.cycle()
+    often = len(mirror.revisions)
+    await mirror.cycle(later_s=600)
+
+    assert 4 <= often <= 7
+    assert "Version 19." in mirror.read("https://news.example/story/1")
+    assert await mirror.wrong() == []
+
+
+# Pictures.
+
+
+def photo(size: tuple[int, int] = (900, 600)) -> bytes:
+    out = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = "Taken at the safe house"
+    Image.new("RGB", size, (120, 40, 40)).save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
+async def test_a_picture_is_published_under_its_hash_without_what_it_knew(
+    mirror: Mirror, newsroom: Newsroom
+):
+    newsroom.says("/photo.jpg", photo(), content_type="image/jpeg")
+    html = f'<p>Words.</p><figure><img src="{newsroom.url("/photo.jpg")}"></figure>'
+    offers(newsroom, item(1, html=html + item(1).html))
+    await mirror.cycle()
+    [(path, data)] = [(p, d) for p, d in mirror.store.kept.items() if p.endswith(".webp")]
+
+    assert path.startswith(article_folder(short_id(article_id("https://news.example/story/1"))))
+    assert len(data) <= 12_000
+    assert b"safe house" not in data
+    assert path.rpartition("/")[2] in mirror.read("https://news.example/story/1")
+    assert newsroom.url("/photo.jpg") not in mirror.read("https://news.example/story/1")
+    assert await mirror.wrong() == []
+
+
+@pytest.mark.parametrize("body", [b"<svg onload=alert(1)>", b"", b"\x89PNG\r\n\x1a\nbroken"])
+async def test_what_is_no_picture_holds_up_no_article(
+    mirror: Mirror, newsroom: Newsroom, body: bytes
+):
+    newsroom.says("/photo.jpg", body, content_type="image/jpeg")
+    html = f'<p>Words.</p><figure><img src="{newsroom.url("/photo.jpg")}"></figure>'
+    offers(newsroom, item(1, html=html + item(1).html))
+    summary = await mirror.cycle()
+
+    assert (summary.new, summary.problems) == (1, [])
+    assert not [path for path in mirror.store.kept if path.endswith(".webp")]
+
+
+async def test_an_unchanged_article_asks_for_its_pictures_once(mirror: Mirror, newsroom: Newsroom):
+    newsroom.says("/photo.jpg", photo(), content_type="image/jpeg")
+    html = f'<figure><img src="{newsroom.url("/photo.jpg")}"></figure>{item(1).html}'
+    for title in ("d", "e", "f"):
+        newsroom.says("/feed", feed(item(1, html=html), title=title), content_type=RSS)
+        await mirror.cycle()
+
+    assert newsroom.asked.count("/photo.jpg") == 1
+
+
+# The site's rules.
+
+
+async def test_a_changed_slug_is_a_revision_where_the_rule_names_the_number(
+    mirror: Mirror, newsroom: Newsroom
+):
+    mirror.rules = {"127.0.0.1": SiteRules("127.0.0.1", number=r"-(\d+)$")}
+    newsroom.says("/old-slug-77", page("A teaser", text="First."))
+    newsroom.says("/new-slug-77", page("Another title", text="Second."))
+    offers(newsroom, Item("A teaser", newsroom.url("/old-slug-77"), "urn:1"))
+    await mirror.cycle()
+    offers(newsroom, Item("Another title", newsroom.url("/new-slug-77"), "urn:2"))
+    await mirror.cycle()
+
+    assert mirror.revisions == [(0, 1), (0, 2)]
+    assert await mirror.wrong() == []
+
+
+async def test_rules_say_where_the_text_is(mirror: Mirror, newsroom: Newsroom):
+    mirror.rules = {"127.0.0.1": SiteRules("127.0.0.1", text=".body", remove=(".ad",))}
+    markup = f'<html><body><p>{PARAGRAPH}</p><div class="body"><p>The text, {PARAGRAPH * 3}</p>'
+    markup += f'<p class="ad">Buy now, {PARAGRAPH}</p></div></body></html>'
+    newsroom.says("/story", markup)
+    offers(newsroom, teaser(newsroom, "/story"))
+    await mirror.cycle()
+    shown = mirror.read(newsroom.url("/story"))
+
+    assert "The text," in shown
+    assert "Buy now" not in shown
+
+
+async def test_pages_due_again_hold_up_no_feed(mirror: Mirror, newsroom: Newsroom):
+    newsroom.says("/story", page("A teaser"))
+    offers(newsroom, teaser(newsroom, "/story"))
+    await mirror.cycle()
+    newsroom.answers["/story"] = newsrooms.Answer(b"x" * 40, pause_s=0.2)
+    offers(newsroom, item(9), teaser(newsroom, "/story"))
+    task = asyncio.create_task(mirror.cycle(later_s=HOUR_S))
+    await asyncio.sleep(2)
+    during = mirror.revisions
+    await task
+
+    assert during == [(0, 1), (1, 1)]
