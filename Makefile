@@ -6,14 +6,14 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := $(BIN)/mirror demo $(if $(ONCE),--once) $(if $(OUT),--out $(OUT))
 
-.PHONY: demo test coverage lint install bench faults lock clean
+.PHONY: demo test coverage lint install bench faults fuzz lock clean
 
 demo: install
 	$(DEMO)
 
 test: .venv/dev
 	$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest $(PYTEST)
+	tests/alone $(BIN)/python -m pytest $(PYTEST)
 
 # The pure parts that decide trust are covered branch by branch.
 PURE := tests/test_formats_*.py $(addprefix tests/test_,$(addsuffix .py,site signer verify listing roots audit))
@@ -33,6 +33,11 @@ bench: .venv/bench
 # A thousand random kills; CI runs forty of them inside `make test`.
 faults: .venv/dev
 	KILLS=1000 $(BIN)/python -m pytest tests/faults -q
+
+# Feeds made up by grammar, until the time is over; `make test` tries a few.
+fuzz: .venv/dev
+	@end=$$(($$(date +%s) + $${FUZZ_S:-600})); while [ $$(date +%s) -lt $$end ]; do \
+		FUZZ=20 tests/alone $(BIN)/python -m pytest -q tests/test_fuzz.py || exit 1; done
 
 install: .venv/installed
 

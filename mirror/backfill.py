@@ -15,7 +15,7 @@ daemon ask for other pages, through the fetcher's rules.
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from os.path import commonprefix
+from itertools import takewhile
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -59,6 +59,8 @@ class Wanted:
     entry: Entry
     identity: Identity
     digest: bytes
+    archived: bool
+    """The feed itself has it no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Order:
     missed: tuple[Wanted, ...] = ()
     """Their pages could not be had."""
     lost: tuple[Document, ...] = ()
-    """They could not be had."""
+    """They could not be had, or were none."""
     again: bool = False
     """What was missed and lost is asked for once more."""
     looked: int = 0
@@ -124,22 +126,23 @@ class Order:
             return replace(after._once_more(), again=True)
         return replace(after, done=now)
 
-    def put_off(self, problem: str, *, now: int, retry_s: int = 0) -> Self:
-        """Return the order after a step that failed; after some of them it ends, and keeps all."""
+    def put_off(self, problem: str, *, now: int, retry_s: int = 0) -> Self | None:
+        """Return the order after a step that failed, to be done again later; None: enough."""
+        if self.tries + 1 == TRIES:
+            return None
         wait_s = max(RETRY_S * SLOWER**self.tries, retry_s)
-        after = replace(self, tries=self.tries + 1, problem=problem, at=now + wait_s)
-        return after if after.tries < TRIES else replace(after, done=now)
-
-    def without(self, problem: str, *, now: int) -> Self:
-        """Return the order when its document is not there, or no such thing: it goes on without."""
-        after = replace(self, problem=problem, lost=(*self.lost, self.document))
-        return after.past().went_on(now=now)
+        return replace(self, tries=self.tries + 1, problem=problem, at=now + wait_s)
 
     def past(self) -> Self:
         """Return the order without the document that the last step was about."""
         if self.looking:
             return replace(self, ahead=self.ahead[1:])
         return replace(self, behind=self.behind[:-1])
+
+    def without(self) -> Self:
+        """Return the order without its document, which could not be had."""
+        lost = replace(self.past(), lost=(*self.lost, Document(self.document.url)))
+        return lost if self.looking else replace(lost, total=self.total - self.document.count)
 
     def with_missed(self, some: Iterable[Wanted]) -> Self:
         """Return the order with more pages that could not be had."""
@@ -148,18 +151,22 @@ class Order:
         return replace(self, missed=kept, failed=self.failed + len(missed) - len(kept))
 
     def resumed(self, *, now: int) -> Self:
-        """Return an order that has ended as it goes on: with what it could not have."""
-        return replace(self._once_more(), at=now, done=0, tries=0, again=False, problem="")
+        """Return an order that has ended as it goes on; what it could not have comes last."""
+        after = replace(self, at=now, done=0, tries=0, again=False, problem="")
+        if after.ahead or after.behind or after.wanted:
+            return after
+        return replace(after._once_more(), again=True)
 
     def _once_more(self) -> Self:
-        wanted, ahead = (*self.wanted, *self.missed[::-1]), (*self.ahead, *self.lost)
-        return replace(self, wanted=wanted, ahead=ahead, missed=(), lost=())
+        return replace(self, wanted=self.missed[::-1], ahead=self.lost, missed=(), lost=())
 
 
 _ORDER: TypeAdapter[tuple[Order, ...]] = TypeAdapter(
     tuple[Order, ...],
     config=ConfigDict(strict=True, ser_json_bytes="base64", val_json_bytes="base64"),
 )
+_DUE = "done=0 AND (at<=? OR at>?)"
+_SELECT = "SELECT url, next, pages, entries, at, done FROM backfill"
 
 
 class Backfills:
@@ -168,45 +175,47 @@ class Backfills:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def due(self, *, now: int, most: int = -1) -> list[Order]:
-        """Return up to `most` orders that are to go on now, or all, those due longest first.
+    def is_due(self, *, now: int) -> bool:
+        """Return whether an order is to go on now."""
+        query = f"SELECT 1 FROM backfill WHERE {_DUE}"  # noqa: S608  constants
+        return self._db.row(query, (now, now + AHEAD_S)) is not None
+
+    def due(self, *, now: int, most: int) -> list[Order]:
+        """Return up to `most` orders that are to go on now, those due longest first.
 
         Outside a transaction: a damaged one is removed, in one of its own.
         """
-        return self._read("WHERE done=0 AND (at<=? OR at>?) LIMIT ?", (now, now + AHEAD_S, most))
-
-    def pending(self) -> list[Order]:
-        """Return the orders that have not ended."""
-        return self._read("WHERE done=0")
-
-    def rows(self) -> list[Order]:
-        """Return all orders."""
-        return self._read("")
-
-    def find(self, url: str) -> Order | None:
-        """Return the order about an archive, ended or not."""
-        return next(iter(self._read("WHERE url=?", (url,))), None)
-
-    def _read(self, where: str, values: Sequence[object] = ()) -> list[Order]:
-        before, _, limit = where.partition(" LIMIT")
-        query = f"SELECT url, next, pages, entries, at, done FROM backfill {before} ORDER BY at, url"  # noqa: S608  constants
-        rows = self._db.rows(query + (" LIMIT" + limit if limit else ""), values)
-        found = [_unpacked(row) for row in rows]
-        damaged = [(row[0],) for row, each in zip(rows, found, strict=True) if each is None]
+        orders, damaged = self._read(_DUE, (now, now + AHEAD_S), most=most)
         if damaged:
             with self._db.transaction():
                 self._db.execute_many("DELETE FROM backfill WHERE url=?", damaged)
-        return [each for each in found if each]
+        return orders
+
+    def rows(self) -> list[Order]:
+        """Return all orders."""
+        return self._read("1")[0]
+
+    def find(self, url: str) -> Order | None:
+        """Return the order about an archive, ended or not."""
+        return next(iter(self._read("url=?", (url,))[0]), None)
+
+    def _read(
+        self, where: str, values: Sequence[object] = (), *, most: int = -1
+    ) -> tuple[list[Order], list[tuple[str]]]:
+        """Return orders, and the addresses of those that are damaged."""
+        query = f"{_SELECT} WHERE {where} ORDER BY at, url LIMIT ?"
+        rows = self._db.rows(query, (*values, most))
+        found = [(row[0], _unpacked(row)) for row in rows]
+        return [each for _, each in found if each], [(url,) for url, each in found if not each]
 
     # Inside a transaction.
 
     def ask(self, url: str, source: str, *, since: str = "", now: int) -> None:
         """Order an archive; one that was ordered goes on, one that was had is looked at anew."""
-        old = self.find(url)
-        if old is None or old.source != source or old.since != since or not old.left:
-            new = Order(url, source, since, ahead=(Document(url),), at=now)
-        else:
-            new = old.resumed(now=now) if old.done else replace(old, at=now, tries=0)
+        old, new = self.find(url), Order(url, source, since, ahead=(Document(url),), at=now)
+        if old and old.left and (old.source, old.since) == (source, since):
+            # One that waits goes on waiting: its server may have asked for it.
+            new = old.resumed(now=now) if old.done else old
         row = new.url, _packed(new), new.pages, new.entries, new.at, new.done
         self._db.execute("INSERT OR REPLACE INTO backfill VALUES(?,?,?,?,?,?)", row)
 
@@ -234,7 +243,11 @@ def owner_of(url: str, feeds: Collection[str]) -> str:
     """
     host = urlsplit(url).hostname
     near = [each for each in feeds if urlsplit(each).hostname == host]
-    return max(near or list(feeds)[:1], key=lambda each: len(commonprefix([each, url])))
+    return max(near or list(feeds)[:1], key=lambda each: _alike(each, url))
+
+
+def _alike(a: str, b: str) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b, strict=False)))
 
 
 def _packed(order: Order) -> bytes:

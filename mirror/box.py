@@ -39,7 +39,13 @@ PROGRAM = (
     "import sys; sys.path[:] = sys.argv[3:]; from mirror.box_worker import main;"
     "main(int(sys.argv[1]), sys.argv[2].split(','))"
 )
-ENVIRONMENT = {"LC_ALL": "C.UTF-8", "TZ": "UTC"}  # and nothing that the parent's own holds
+ENVIRONMENT = {  # and nothing that the parent's own holds
+    "LC_ALL": "C.UTF-8",
+    "TZ": "UTC",
+    # What a large file took goes back to the system, and is not counted against the next.
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "1048576",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +62,7 @@ class Limits:
 
     wall_s: float = 10.0  # the promise to the cycle: no hostile file takes longer
     cpu_s: int = 8  # less than `wall_s`: a loop is told from a busy machine
-    memory_bytes: int = 256 * MIB  # beyond the size when warm
+    memory_bytes: int = 60 * MIB  # beyond the size when warm; the most of honest files is 36
     answer_bytes: int = 16 * MIB  # twice the largest feed; as objects it may be five times that
 
 

@@ -36,7 +36,8 @@ async def run_cycle(
 ) -> Summary:
     """Poll the feeds that are `due`, or all, and publish what is new; return what was done.
 
-    The pages whose time has come are asked again, too.
+    The pages whose time has come are asked again, too, and archives that were ordered go on by a
+    step each.
 
     Raises:
         StateError: to go on could sign a fork.
@@ -47,8 +48,8 @@ async def run_cycle(
     summary.warnings += await _begin(desk, now=now)
     summary.problems += await desk.press.withdraw(now=now)
     await _publish_waiting(desk, summary, delay_s=None, now=now)
-    plans = desk.memory.rechecks(now=now())
-    polled = polls(desk.poller, due, progress, now=now(), rechecks=plans)
+    plans, orders = desk.memory.rechecks(now=now()), desk.memory.orders(now=now())
+    polled = polls(desk.poller, due, progress, now=now(), rechecks=plans, orders=orders)
     async with _leased(desk, due, now=now) as asked, aclosing(polled) as outcomes:
         async for some in outcomes:
             progress(f"{sum(len(poll.found) for poll in some)} entries")
@@ -128,7 +129,7 @@ def _count_polls(summary: Summary, some: Iterable[Poll]) -> None:
         summary.feeds_unchanged += poll.same
         summary.rechecked += sum(each.recheck is not None for each in poll.found)
         if poll.problem:
-            summary.feeds_failed += 1
+            summary.feeds_failed += poll.order is None
             summary.problems.append(poll.problem)
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from mirror import decide, edition
 from mirror.agenda import Agenda, Pace
+from mirror.backfill import Backfills
 from mirror.dag import Dag
 from mirror.hold import Hold
 from mirror.memory import Memory
@@ -102,5 +103,6 @@ def to_do(desk: Desk, *, now: int) -> list[Source] | None:
     waits = (
         waits or bool(desk.memory.rechecks(now=now)) or bool(Withdrawals(desk.state.db).pending())
     )
+    waits = waits or Backfills(desk.state.db).is_due(now=now)
     sources = [source for source in desk.poller.sources if source.url in due]
     return sources if sources or waits else None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mirror.agenda import Agenda, Pace
+from mirror.backfill import Backfills, Order
 from mirror.formats.paths import short_id
 from mirror.hold import Hold
 from mirror.ledger import Ledger
@@ -18,6 +19,8 @@ from mirror.state import State
 
 LEASE_S = 120  # after a poll that a crash ended: a source that brings it about is not hammered
 RECHECKS = 32  # pages a cycle: with 200 articles a day, some 4,000 of them are asked again a day
+ORDERS = 8  # archives that go on in one cycle: feeds with news are not to wait for all of them
+ARCHIVED_STEP = 15  # of the plan: what is old is asked again four times in 30 days, and not 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class Outcome:
     def trouble(self) -> Trouble | None:
         """Why its entry is not to be tried at every poll, if so."""
         found = self.found
-        if found.recheck or not self.problem:
+        if found.recheck or found.archived or not self.problem:
             return None
         kind: Literal["held", "refused"] = "held" if found.held else "refused"
         return Trouble(found.key, self.source, found.name, found.digest, kind, self.problem)
@@ -75,6 +78,10 @@ class Memory:
     def rechecks(self, *, now: int) -> list[Recheck]:
         """Return the pages to be asked again now."""
         return self.plans.due(now=now, most=RECHECKS) if self.recheck else []
+
+    def orders(self, *, now: int) -> list[Order]:
+        """Return the archives that are to go on now."""
+        return Backfills(self.state.db).due(now=now, most=ORDERS)
 
     def lease(self, due: Iterable[Source], *, now: int) -> None:
         """Note that these are being asked: not to be asked at once if that ends in a crash."""
@@ -115,6 +122,14 @@ class Memory:
                     self.agenda.put_asked(
                         poll.source.url, poll.answer, now=now, pace=self.pace, jitter=self.jitter()
                     )
+            self._keep_orders(polls, done, now=now)
+
+    def _keep_orders(self, polls: Sequence[Poll], done: Sequence[Poll], *, now: int) -> None:
+        backfills, ended = Backfills(self.state.db), [each.order for each in done if each.order]
+        for order in ended:
+            backfills.put(order)
+        left = {each.order.url for each in polls if each.order} - {each.url for each in ended}
+        backfills.put_off(left, now=now)
 
     def _dealt(self, outcome: Outcome, *, now: int) -> None:
         found = outcome.found
@@ -125,7 +140,10 @@ class Memory:
         short = self._short(found)
         Ledger(self.state.db).note(found.site, short, found.prints)
         if self.recheck and outcome.decided:
-            self.plans.plan(short, outcome.source, found.entry, now=now, known=found.page)
+            step = ARCHIVED_STEP if found.archived else 0
+            self.plans.plan(
+                short, outcome.source, found.entry, now=now, step=step, known=found.page
+            )
 
     def _checked(self, outcome: Outcome, plan: Recheck, *, now: int) -> None:
         found, got = outcome.found, outcome.found.page

@@ -57,7 +57,10 @@ async def mirrored(folder: Path, address: str, feeds: list[str], text: str) -> t
     named = ("--name", "Collected", "--origin", "collected.invalid", "--allow-host", address)
     await mirror("init", str(folder), *named, *words)
     settings = folder / "mirror.toml"
-    settings.write_text(settings.read_text().replace('text = "auto"', f'text = "{text}"'))
+    said = settings.read_text().replace('text = "auto"', f'text = "{text}"')
+    # No page or picture of the captures is asked of its own host.
+    said = said.replace("fetch = true", "fetch = false").replace("robots = true", "robots = false")
+    settings.write_text(said)
     return await mirror("once", "-c", str(settings))
 
 

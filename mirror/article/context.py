@@ -13,6 +13,8 @@ class Context:
     lang: str
     targets: dict[str, str] = field(default_factory=dict)
     """The source's id → the page's own."""
+    named: set[str] = field(default_factory=lambda: {""})
+    """Those of `targets` that stand in a block by now: a page has each id once."""
     whole_page: bool = False
     """Old sites wrap the page in one form, and some show by script what a style hides."""
 

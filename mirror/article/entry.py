@@ -19,7 +19,7 @@ MAX_AUTHORS = 20
 MAX_TAGS = 20
 """Of an entry; some blogs list every word they know, for search engines."""
 
-_TAG = re.compile(r"<[a-zA-Z]+[^<>]*>")
+_TAG = re.compile(r"<[a-zA-Z][^<>]*+>")
 
 
 @dataclass(frozen=True, slots=True)

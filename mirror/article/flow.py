@@ -21,7 +21,7 @@ from mirror.article.limits import MAX_BODY_CHARS
 from mirror.article.links import linkable
 from mirror.article.shape import demoted, is_figure, is_hidden, is_list, is_table, text_of
 from mirror.article.tags import DROPPED, EMBEDS, HEADINGS, INLINE, PARAGRAPHS
-from mirror.article.text import plain, shortened, single_spaced
+from mirror.article.text import plain, shortened, single_spaced, without_controls
 from mirror.errors import FormatError
 
 _DIGITS = re.compile(r"[1-9][0-9]?\Z")  # a span of 99 columns is no table any more
@@ -30,6 +30,11 @@ MAX_ABBR_CHARS = 200
 _TURNING = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _EMBEDDINGS = re.compile("[\u202a-\u202e]")
 _ISOLATES = re.compile("[\u2066-\u2069]")
+_BREAKS = "\t\n\x0b\x0c\r\x85"
+"""Space, and the controls that break lines elsewhere."""
+_LINES = str.maketrans("\r\x0b\x0c\x85", "\n\n\n\n")
+_ID = re.compile(r' id="[^"]*"')
+"""Of a link that goes on in the next paragraph: a page has each id once."""
 
 
 class Flow:
@@ -63,13 +68,15 @@ class Flow:
         if self._filled:
             line = "".join(self._line).rstrip(" ") + "".join(end for _, end in self._open[::-1])
             self._append(f"<{self._tag}{self._attributes}>{line}</{self._tag}>")
+        self._open = [(_ID.sub("", start), end) for start, end in self._open]
         self._line = [start for start, _ in self._open]
         self._filled = False
 
     def _text(self, text: str | None) -> None:
         if not text:
             return
-        text = _in_order(single_spaced(text))
+        text = without_controls(text)  # written as numbers, which the parser has made characters
+        text = _in_order(single_spaced(text, breaks=_BREAKS))
         if not self._filled or self._space:
             text = text.lstrip(" ")
         if not text:
@@ -137,7 +144,7 @@ class Flow:
         self._open.append((start, f"</{tag}>"))
         self._line.append(start)
         self.children(element)
-        self._open.pop()
+        start, _ = self._open.pop()
         if self._line and self._line[-1] is start:
             self._line.pop()
         else:
@@ -159,7 +166,11 @@ class Flow:
             self.children(element)
 
     def _own_id(self, element: etree._Element) -> str:
-        return self._context.targets.get(element.get("id") or element.get("name") or "", "")
+        name = self._context.targets.get(element.get("id") or element.get("name") or "", "")
+        if name in self._context.named:
+            return ""
+        self._context.named.add(name)
+        return name
 
     def _in_link(self) -> bool:
         return bool(self._open) and any(start.startswith("<a ") for start, _ in self._open)
@@ -241,19 +252,23 @@ class Flow:
         items = [
             f"<{child.tag}>{inner}</{child.tag}>"
             for child in element.iter("dt", "dd")
-            if (inner := self._inner(child))
+            # Those of a list inside are its own: forty inside each other took for ever.
+            if next(child.iterancestors("dl", "dt", "dd"), None) is element
+            and (inner := self._inner(child))
         ]
         self._add(f"<dl>{''.join(items)}</dl>" if items else "")
 
     def _preformatted(self, element: etree._Element) -> None:
         for line_break in element.iter("br"):
             line_break.text = "\n"
-        text = _in_order(text_of(element)).strip("\r\n")
+        text = _in_order(without_controls(text_of(element))).translate(_LINES).strip("\n")
         self._add(f"<pre>{escape(text, quote=False)}</pre>" if text.strip() else "")
 
     def _table(self, element: etree._Element) -> None:
         rows = []
         for row in element.iter("tr"):
+            if next(row.iterancestors("table", "tr"), None) is not element:
+                continue  # inside a cell, which shows it
             cells = [self._cell(cell) for cell in row if cell.tag in ("td", "th")]
             rows.append(f"<tr>{''.join(cells)}</tr>" if any(cells) else "")
         caption = next((self._inner(part) for part in element.iter("caption")), "")

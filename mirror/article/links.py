@@ -50,4 +50,6 @@ def _parsed(url: str, base: str) -> str:
         href = ada_url.normalize_url(url) if whole else ada_url.join_url(base, url)
     except (ValueError, UnicodeError):
         return ""
-    return str(href) if len(href) <= MAX_URL_CHARS else ""
+    # The path of a `mailto:` may hold any character.
+    href = str(href).replace("<", "%3C").replace(">", "%3E")
+    return href if len(href) <= MAX_URL_CHARS else ""

@@ -9,6 +9,7 @@ import struct
 import warnings
 import zlib
 from collections.abc import Mapping
+from contextlib import suppress
 from io import BytesIO
 
 from PIL import AvifImagePlugin, Image, ImageCms
@@ -26,7 +27,7 @@ SMALL_PX = 480
 """On the longer side: what 11 kB can show, and more than a phone's column has points."""
 MAX_LARGE_BYTES = 100_000
 """Of the larger one, for readers whose connection is not frozen: ten times the smaller."""
-MAX_LARGE_PX = 1600
+MAX_LARGE_PX = 1200
 """Of the larger one, on the longer side: noise of that size takes 3 s to fit."""
 MIN_PX = 33
 """On the shorter side: what is smaller counts readers, draws a line or is an icon."""
@@ -34,14 +35,17 @@ MIN_MADE_PX = 8
 """On the shorter side when made: thinner ones are rules, and no picture."""
 MAX_PIXELS: Mapping[str, int] = {
     "JPEG": 64_000_000,
-    "PNG": 32_000_000,
-    "GIF": 64_000_000,
-    "WEBP": 12_000_000,
-    "AVIF": 12_000_000,
+    "PNG": 4_000_000,
+    "GIF": 8_000_000,
+    "WEBP": 3_000_000,
+    "AVIF": 3_000_000,
 }
-"""As the file's head declares them, before anything is decoded: the worker has 256 MiB.
-A PNG's pixel takes 4 B, a WebP's 16 B in four copies, an AVIF's some 14 B, a JPEG's 6 B at most,
-because it is decoded smaller. The sensors of cameras have up to 61 million."""
+"""As the file's head declares them, before anything is decoded: the worker has 60 MiB.
+A PNG's pixel takes 4 B, a WebP's 16 B in four copies, an AVIF's some 14 B; a JPEG is decoded
+smaller, and only a progressive one is held whole. Newsrooms' pages show 2 to 4 million; the
+sensors of cameras have up to 61."""
+MAX_PROGRESSIVE_BYTES = 40 << 20
+"""Of the coefficients of a progressive JPEG: 2 B for each pixel of each component."""
 MAX_SCANS = 30
 """Of a JPEG, which may go over all its pixels with every few bytes (80 scans of 64 million: 6 s);
 honest ones have some 10."""
@@ -101,7 +105,8 @@ def encode(body: bytes, *, url: str, large_px: int = 0) -> Picture:
     webp, (width, height) = _written(image, px=SMALL_PX, max_bytes=MAX_BYTES)
     large = b""
     if large_px > SMALL_PX and max(image.size) > max(width, height):
-        large, _ = _written(image, px=large_px, max_bytes=MAX_LARGE_BYTES)
+        with suppress(FormatError):  # the smaller one is what readers need
+            large, _ = _written(image, px=large_px, max_bytes=MAX_LARGE_BYTES)
     return Picture(url=url, webp=webp, width=width, height=height, large=large)
 
 
@@ -113,8 +118,9 @@ def _read(body: bytes, px: int) -> Image.Image:
             _check(image, body)
             image.draft(None, _fit(image.size, px))
             image.load()
-            turn = _TURNS.get(_orientation(image))
-            small = _in_srgb(_reduced(image, px), image.info.get("icc_profile"))
+            turn, profile = _TURNS.get(_orientation(image)), image.info.get("icc_profile")
+            small = _reduced(image, px)
+        small = _in_srgb(small, profile)
     except FormatError:
         raise
     except _LIBRARY_ERRORS as e:
@@ -146,8 +152,25 @@ def _check(image: ImageFile, body: bytes) -> None:
         raise FormatError(f"picture: too large: {size}")
     if min(width, height) < MIN_PX or min(_fit(image.size, SMALL_PX)) < MIN_MADE_PX:
         raise FormatError(f"picture: too small: {size}")
-    if image.format == "JPEG" and body.count(b"\xff\xda") > MAX_SCANS:
+    if isinstance(image, JpegImageFile):
+        _check_scans(image, body, size)
+
+
+def _check_scans(image: JpegImageFile, body: bytes, size: str) -> None:
+    scans = body.count(b"\xff\xda")
+    if scans > MAX_SCANS:
         raise FormatError(f"picture: refused: more than {MAX_SCANS} scans")
+    # A baseline one with a scan for each component is held whole, too.
+    if scans > 1 and _coefficients(image) * 2 > MAX_PROGRESSIVE_BYTES:
+        raise FormatError(f"picture: too large: {size} in {scans} scans")
+
+
+def _coefficients(image: JpegImageFile) -> float:
+    """Return how many numbers a JPEG is made of: fewer for colours that are sampled thinly."""
+    width, height = image.size
+    samples = [across * down for _, across, down, _ in image.layer]
+    largest = max(samples, default=1) or 1
+    return width * height * sum(samples) / largest
 
 
 def _fit(size: tuple[int, int], px: int) -> tuple[int, int]:
@@ -171,16 +194,13 @@ def _reduced(image: Image.Image, px: int) -> Image.Image:
     width, height = image.size
     factor = max(1, max(width, height) // (2 * px))
     step = factor * max(1, _BAND_BYTES // (4 * width * factor))
-    bands = [
-        _flat(image.crop((0, top, width, min(top + step, height)))).reduce(factor)
-        for top in range(0, height, step)
-    ]
-    whole = Image.new(bands[0].mode, (bands[0].width, sum(band.height for band in bands)))
-    top = 0
-    for band in bands:
-        whole.paste(band, (0, top))
-        top += band.height
-    return whole
+    whole: Image.Image | None = None
+    for top in range(0, height, step):
+        band = _flat(image.crop((0, top, width, min(top + step, height)))).reduce(factor)
+        # One band at a time: all of them would be the picture once more.
+        whole = whole or Image.new(band.mode, (band.width, -(-height // factor)))
+        whole.paste(band, (0, top // factor))
+    return whole or image
 
 
 def _flat(band: Image.Image) -> Image.Image:
@@ -209,7 +229,7 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             seen = None
         if seen is not None:
             return seen
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _written(image: Image.Image, *, px: int, max_bytes: int) -> tuple[bytes, tuple[int, int]]:
@@ -244,7 +264,10 @@ def _best(image: Image.Image, max_bytes: int) -> bytes:
 def _webp(image: Image.Image, quality: int) -> bytes:
     file = BytesIO()
     bare = Image.frombytes("RGB", image.size, image.tobytes())  # what is known of it stays behind
-    bare.save(file, "WEBP", quality=quality, method=_METHOD)
+    try:
+        bare.save(file, "WEBP", quality=quality, method=_METHOD)
+    except ValueError as e:  # in numbers of its own: no memory left
+        raise FormatError(f"picture: too large to write: {e}") from e
     return file.getvalue()
 
 

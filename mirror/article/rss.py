@@ -43,6 +43,11 @@ for _code in (*range(0x80, 0x3000), *range(0x4E00, 0xA000)):
     _REPLACED.setdefault(_code, chr(_code))
 
 
+# It guesses an encoding or not by what else is installed, with tables that are files: a worker
+# has none.
+feedparser.encodings.lazy_chardet_encoding = None
+
+
 def parse_rss(body: bytes, *, url: str, content_type: str, lang: str, zone: tzinfo) -> Feed:
     """Return what an RSS or Atom feed says; `lang` goes before its own word, if not "".
 
@@ -85,9 +90,10 @@ def _parsed(body: bytes, content_type: str) -> Any:  # noqa: ANN401 - feedparser
     try:
         # Decoded first: an entity definition in UTF-16 or UTF-7 is one too.
         xml = convert_to_utf8(headers, body, feedparser.FeedParserDict(headers=headers))
+        xml = capped(xml)
         check_prolog(xml)
         return feedparser.parse(
-            io.BytesIO(capped(sound(xml))),
+            io.BytesIO(sound(xml)),
             # Without a location: it would resolve links against the feed's address at once,
             # but without xml:base they are relative to the site that the feed names.
             response_headers={"content-type": "application/xml; charset=utf-8"},

@@ -9,6 +9,8 @@ import re
 from collections.abc import Sequence
 from html import escape, unescape
 
+from mirror.article.text import plain
+
 GRAM = 12
 """Letters compared at once: three words of a European language, a clause in Chinese."""
 STRIDE = 3
@@ -36,7 +38,9 @@ def article_blocks(blocks: Sequence[str], lines: Sequence[str], *, title: str) -
     kept = _exact(keys, set(wanted))
     kept = _with_similar(keys, kept, _grams(text, 1))
     if sum(len(keys[index]) for index in kept) < MIN_COVERED * len(text):
-        return [f"<p>{escape(line.strip(), quote=False)}</p>" for line in lines]
+        # As text: no tree of ours has seen what turns or hides in them.
+        texts = (plain(line) for line in lines)
+        return [f"<p>{escape(text, quote=False)}</p>" for text in texts if text]
     kept = [index for index in kept if not _is_pointer(blocks[index])]
     while kept and _announces(blocks[kept[-1]]):
         kept.pop()

@@ -20,7 +20,7 @@ _ENCODING = re.compile(rb"""encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 _ENTITY = re.compile(rb"<!ENTITY", re.IGNORECASE)
 _ATTRIBUTE = rb"""[\s/]++[^\s/>=]++\s*+=\s*+(?:"[^"]*+"|'[^']*+')"""
 _CROWDED = re.compile(rb"<[\w:.-]++(?:%b){%d}" % (_ATTRIBUTE, MAX_ATTRIBUTES + 1))
-_NO_TAGS = re.compile(rb"(?s)<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>")
+NO_TAGS = re.compile(rb"(?s)<!--.*?-->|<\?.*?\?>|<!\[CDATA\[.*?\]\]>")
 """Where "<" begins no element; bodies are checked entry by entry (`limits`)."""
 _SECTION = re.compile(rb"(?s)(<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z))")
 _BARE = re.compile(rb"&(?!#[0-9]{1,7};|#x[0-9a-fA-F]{1,6};|[a-zA-Z][a-zA-Z0-9]{0,30};)")
@@ -78,7 +78,7 @@ def check_xml(xml: bytes, *, subject: str, max_tags: int) -> None:
         raise FormatError(f"{subject}: too large: more than {max_tags} tags")
     if xml.count(b"&") > MAX_REFERENCES:
         raise FormatError(f"{subject}: too large: more than {MAX_REFERENCES} references (&)")
-    if _CROWDED.search(xml) and _CROWDED.search(_NO_TAGS.sub(b"", xml)):
+    if _CROWDED.search(xml) and _CROWDED.search(NO_TAGS.sub(b"", xml)):
         raise FormatError(
             f"{subject}: refused: more than {MAX_ATTRIBUTES} attributes on one element"
         )

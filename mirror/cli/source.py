@@ -13,6 +13,7 @@ from mirror.article.article import Article
 from mirror.article.page import Masthead, render
 from mirror.article.picture import files as picture_files
 from mirror.article.text import visible_text
+from mirror.cli import backfill
 from mirror.cli.terminal import DONE, FAILED, Verbs, add_allow_host, answer, progress, say, verb
 from mirror.look import Looked, look
 from mirror.poll import Found
@@ -35,6 +36,7 @@ def add(verbs: Verbs) -> None:
     check.add_argument("--out", type=Path, metavar="DIR", help="keep the rendered pages there")
     check.add_argument("--open", action="store_true", help="show the rendered pages in a browser")
     add_allow_host(check, "ask HOST:PORT although it is private")
+    backfill.add(kinds)
 
 
 def _check(arguments: argparse.Namespace) -> int:

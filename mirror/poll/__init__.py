@@ -7,7 +7,9 @@ sentence why; nothing here writes.
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
+from mirror.backfill import Order
 from mirror.poll.again import look_again
+from mirror.poll.archive import go_on
 from mirror.poll.feeds import poll_feed
 from mirror.poll.pages import Turn
 from mirror.poll.values import Found, Poll, Poller, Source
@@ -23,6 +25,7 @@ async def polls(
     *,
     now: int,
     rechecks: Sequence[Recheck] = (),
+    orders: Sequence[Order] = (),
 ) -> AsyncGenerator[list[Poll]]:
     """Yield the outcomes of what is due as they come, those that came meanwhile at once.
 
@@ -42,6 +45,7 @@ async def polls(
         some = [each for each in rechecks if each.source == source.url]
         if some:
             tasks.append(asyncio.create_task(look_again(poller, source, some, turn)))
+    tasks += [asyncio.create_task(go_on(poller, order, turn)) for order in orders]
     left = set(tasks)
     try:
         while left:

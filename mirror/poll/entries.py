@@ -1,8 +1,9 @@
 """New and changed entries of a feed to articles: from the feed's own text, or from their pages."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from mirror.article.article import Article
 from mirror.article.entry import Entry
@@ -15,10 +16,16 @@ from mirror.fetch import Fetched
 from mirror.poll.pages import Turn, page_of
 from mirror.poll.values import Found, Poller, Source
 
+T = TypeVar("T")
+
 BATCH = 16  # entries cleaned in one exchange with the box, which costs half as much as cleaning one
 BATCH_CHARS = 200_000  # of their HTML: a job's limits are those of a single long entry
 PATIENCE = 5
 """How often a page is asked for in vain, over some three hours, before readers get the teaser."""
+
+MAX_KILLS = 3
+"""Of one feed's entries in one poll: 500 that hang would keep a worker busy for an hour."""
+TOO_MANY = f"not tried: {MAX_KILLS} entries of this feed have killed the parser in this poll"
 
 Candidate = tuple[Entry, Found]
 """An entry that is new or changed, and what is known of it before its article is."""
@@ -28,15 +35,13 @@ async def articles(
     poller: Poller, source: Source, fresh: Sequence[Candidate], turn: Turn, *, lang: str
 ) -> list[Found]:
     """Return the outcomes of candidates, in their order."""
+    reader = Reader(poller, source, turn, lang)
     held = [each for each in fresh if is_held(source, each[0])]
     linked = [each for each in fresh if not is_held(source, each[0])]
     async with asyncio.TaskGroup() as group:
         tasks = [
-            *(
-                group.create_task(_clean(poller, source, some, lang=lang))
-                for some in _batches(held)
-            ),
-            *(group.create_task(_read(poller, source, turn, each, lang=lang)) for each in linked),
+            *(group.create_task(reader.clean(some)) for some in _batches(held)),
+            *(group.create_task(reader.follow(each)) for each in linked),
         ]
     found = {each.key: each for task in tasks for each in task.result()}
     return [found[each.key] for _, each in fresh]
@@ -61,80 +66,88 @@ def _batches(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
         yield batch
 
 
-async def _clean(
-    poller: Poller, source: Source, some: Sequence[Candidate], *, lang: str
-) -> list[Found]:
-    """Return the outcomes of entries whose articles are in the feed itself."""
-    entries = tuple(entry for entry, _ in some)
-    made: Sequence[Article | str | Refused] | Refused = Refused("", killed=False)
-    if len(entries) > 1:
-        made = await poller.box.run(read_entries, b"", entries=entries, lang=lang)
-    # One by one after a kill or a crash, which only the entry that is to blame may suffer, and
-    # after an answer of another length, which no worker gives that has not been captured.
-    if isinstance(made, Refused) or len(made) != len(entries):
-        made = [await poller.box.run(read_entry, b"", entry=entry, lang=lang) for entry in entries]
-    return [_outcome(source, each, one) for each, one in zip(some, made, strict=True)]
+@dataclass(slots=True)
+class Reader:
+    """Makes articles of one feed's entries, until too many of them have killed the parser."""
 
+    poller: Poller
+    source: Source
+    turn: Turn
+    lang: str
+    kills: int = 0
 
-async def _read(
-    poller: Poller, source: Source, turn: Turn, candidate: Candidate, *, lang: str
-) -> list[Found]:
-    """Return the outcome of an entry whose article is in the page that it links to."""
-    entry, found = candidate
-    async with turn.pages:  # until it is read: pages that wait for the box would fill the memory
-        try:
-            page = await page_of(poller, entry)
-        except FetchError as e:
-            return [await _in_vain(poller, source, candidate, str(e), lang=lang)]
-        if page is None:
-            return [await _in_vain(poller, source, candidate, "304 unasked", lang=lang)]
-        found = await read(poller, source, (entry, found), page, lang=lang)
-    return [replace(found, entry=entry, page=page.validators) if found.article else found]
+    async def clean(self, some: Sequence[Candidate]) -> list[Found]:
+        """Return the outcomes of entries whose articles are in the feed itself."""
+        entries = tuple(entry for entry, _ in some)
+        made: Sequence[Article | str | Refused] | Refused = Refused("", killed=False)
+        if len(entries) > 1:
+            made = await self._run(read_entries, b"", entries=entries, lang=self.lang)
+        # One by one after a kill or a crash, which only the entry that is to blame may suffer, and
+        # after an answer of another length, which no worker gives that has not been captured.
+        if isinstance(made, Refused) or len(made) != len(entries):
+            made = [await self._entry(entry) for entry in entries]
+        return [self._outcome(each, one) for each, one in zip(some, made, strict=True)]
 
+    async def follow(self, candidate: Candidate) -> list[Found]:
+        """Return the outcome of an entry whose article is in the page that it links to."""
+        entry = candidate[0]
+        async with self.turn.pages:  # until it is read: waiting pages would fill the memory
+            try:
+                page = await page_of(self.poller, entry)
+            except FetchError as e:
+                return [await self._in_vain(candidate, str(e))]
+            if page is None:
+                return [await self._in_vain(candidate, f"{entry.link}: 304 unasked")]
+            found = await self.read(candidate, page)
+        return [replace(found, entry=entry, page=page.validators) if found.article else found]
 
-async def read(
-    poller: Poller, source: Source, candidate: Candidate, page: Fetched, *, lang: str
-) -> Found:
-    """Return the outcome of an entry whose page is at hand."""
-    made = await poller.box.run(
-        *(read_page, page.body),
-        entry=candidate[0],
-        url=page.url,
-        content_type=page.content_type,
-        lang=lang,
-        rules=rules_for(poller.rules, page.url),
-    )
-    return _outcome(source, candidate, made)
+    async def read(self, candidate: Candidate, page: Fetched) -> Found:
+        """Return the outcome of an entry whose page is at hand."""
+        made = await self._run(
+            *(read_page, page.body),
+            entry=candidate[0],
+            url=page.url,
+            content_type=page.content_type,
+            lang=self.lang,
+            rules=rules_for(self.poller.rules, page.url),
+        )
+        return self._outcome(candidate, made)
 
+    async def _entry(self, entry: Entry) -> Article | Refused:
+        return await self._run(read_entry, b"", entry=entry, lang=self.lang)
 
-async def _in_vain(
-    poller: Poller, source: Source, candidate: Candidate, problem: str, *, lang: str
-) -> Found:
-    """Return the outcome of an entry whose page could not be had, again."""
-    entry, found = candidate
-    # The fetcher's words begin with the address, if there is one.
-    named = f"{source.url}: {problem}" if entry.link else f"{_name(source, entry)}: {problem}"
-    held = replace(found, problem=named, held=True)
-    known = poller.quarantine.find(found.key)
-    if known is None or known.digest != found.digest or known.tries < PATIENCE:
-        return held
-    teaser = await poller.box.run(read_entry, b"", entry=entry, lang=lang)
-    if isinstance(teaser, Refused) or not teaser.blocks:
-        return held
-    alert = f"{named}: its page could not be had: published in part"
-    return replace(found, article=replace(teaser, partial=True), alert=alert, entry=entry)
+    async def _run(self, job: Callable[..., T], body: bytes, **options: object) -> T | Refused:
+        if self.kills >= MAX_KILLS:
+            return Refused(TOO_MANY, killed=True)
+        made = await self.poller.box.run(job, body, **options)
+        self.kills += isinstance(made, Refused) and made.killed
+        return made
 
+    async def _in_vain(self, candidate: Candidate, problem: str) -> Found:
+        """Return the outcome of an entry whose page could not be had, again."""
+        entry, found = candidate
+        # The fetcher's words begin with the address, if there is one.
+        named = f"{self.source.url}: {problem}" if entry.link else f"{self._name(entry)}: {problem}"
+        held = replace(found, problem=named, held=True)
+        known = self.poller.quarantine.find(found.key)
+        if known is None or known.digest != found.digest or known.tries < PATIENCE:
+            return held
+        teaser = await self._entry(entry)
+        if isinstance(teaser, Refused) or not teaser.blocks:
+            return held
+        alert = f"{named}: its page could not be had: published in part"
+        return replace(found, article=replace(teaser, partial=True), alert=alert, entry=entry)
 
-def _outcome(source: Source, candidate: Candidate, made: Article | Told | str | Refused) -> Found:
-    entry, found = candidate
-    if isinstance(made, Told):
-        alert = f"{_name(source, entry)}: {one_line(made.alert)}" if made.alert else ""
-        return replace(found, article=made.article, alert=alert)
-    if isinstance(made, Article):
-        return replace(found, article=made)
-    reason = one_line(made) if isinstance(made, str) else made.reason
-    return replace(found, problem=f"{_name(source, entry)}: {reason}")
+    def _outcome(self, candidate: Candidate, made: Article | Told | str | Refused) -> Found:
+        entry, found = candidate
+        if isinstance(made, Told):
+            alert = f"{self._name(entry)}: {one_line(made.alert)}" if made.alert else ""
+            return replace(found, article=made.article, alert=alert)
+        if isinstance(made, Article):
+            return replace(found, article=made)
+        reason = one_line(made) if isinstance(made, str) else made.reason
+        problem = f"{self._name(entry)}: {reason}"
+        return replace(found, problem=problem, held=reason == TOO_MANY)
 
-
-def _name(source: Source, entry: Entry) -> str:
-    return f"{source.url}: {entry.link or entry.guid or entry.title or 'an entry'}"
+    def _name(self, entry: Entry) -> str:
+        return f"{self.source.url}: {entry.link or entry.guid or entry.title or 'an entry'}"

@@ -1,7 +1,6 @@
 """A feed: asked, parsed where it changed, and its new entries found."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import replace
 
 from mirror.agenda import Answer
@@ -87,19 +86,19 @@ async def entries(
     poller: Poller, source: Source, parsed: Feed, turn: Turn
 ) -> tuple[list[Found], int]:
     """Return what is new in a parsed feed, oldest first, and how many entries are not."""
-    lang, feeds = parsed.lang or poller.lang, [each.url for each in poller.sources]
+    fresh = to_try(poller, source, parsed, now=turn.now)
+    found = await articles(poller, source, fresh, turn, lang=parsed.lang or poller.lang)
+    return await finished(poller, source, found, turn), len(parsed.entries) - len(fresh)
+
+
+def to_try(poller: Poller, source: Source, parsed: Feed, *, now: int) -> list[Candidate]:
+    """Return what is new or changed and not in quarantine, the feed's last entry first."""
+    feeds = [each.url for each in poller.sources]
     named = identify(parsed, url=source.url, feeds=feeds, rules=poller.rules)
     candidates = [
         (entry, Found(f"{source.url} {identity.keys[0]}", _digest(source, entry), identity))
         for identity, entry in reversed(named)
     ]
-    fresh = _to_try(poller, candidates, now=turn.now)
-    found = await articles(poller, source, fresh, turn, lang=lang)
-    return await finished(poller, source, found, turn), len(parsed.entries) - len(fresh)
-
-
-def _to_try(poller: Poller, candidates: Sequence[Candidate], *, now: int) -> list[Candidate]:
-    """Return those that are new or changed, and not in quarantine."""
     fresh = [each for each in candidates if poller.state.seen(each[1].key) != each[1].digest]
     digests = {found.key: found.digest for _, found in fresh}
     blocked = poller.quarantine.blocks_many(digests, now=now)

@@ -11,6 +11,7 @@ from mirror.article.entry import Entry
 from mirror.article.fields import AS_IT_SAYS, Reading
 from mirror.article.identity import Identity
 from mirror.article.siterules import SiteRules
+from mirror.backfill import Order
 from mirror.box import Box
 from mirror.fetch import Fetcher, Validators
 from mirror.ledger import Ledger
@@ -53,6 +54,8 @@ class Found:
     """The plan by which the page was asked again, if it was not the feed that brought it up."""
     missing: bool = False
     """The page that was asked again is not there."""
+    archived: bool = False
+    """Its feed has it no longer: an archive brought it up, which sees to what fails itself."""
 
     @property
     def site(self) -> str:
@@ -79,6 +82,8 @@ class Poll:
     """The feed as a whole is what it was at the last poll, so nothing in it was looked at."""
     answer: Answer | None = None
     """What the agenda should know; None where it was not the feed that was asked."""
+    order: Order | None = None
+    """How far the order to mirror an archive has come, where it was a step of one."""
 
 
 @dataclass(frozen=True, slots=True)
