@@ -114,6 +114,9 @@ async def _take(
         for poll in some
         for each in poll.found
     ]
+    late = sum(each.late for _, each in found)
+    if late:
+        summary.warnings.append(f"{late} entries are left for the next poll: no time for them now")
     outcomes: list[Outcome] = []
     for start in range(0, len(found), ROUND):
         outcomes += await _round(desk, found[start : start + ROUND], summary, now=now)
@@ -166,7 +169,7 @@ async def _round(
             source,
             each,
             refused.get(each.identity.id, each.problem),
-            left=each.identity.id in left,
+            left=each.late or each.identity.id in left,
             decided=each.identity.id in decided,
         )
         for source, each in batch

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mirror.agenda import Agenda, Pace
+from mirror.article.entry import Entry
 from mirror.backfill import Backfills, Order
 from mirror.formats.paths import short_id
 from mirror.hold import Hold
@@ -21,6 +22,10 @@ LEASE_S = 120  # after a poll that a crash ended: a source that brings it about 
 RECHECKS = 32  # pages a cycle: with 200 articles a day, some 4,000 of them are asked again a day
 ORDERS = 8  # archives that go on in one cycle: feeds with news are not to wait for all of them
 ARCHIVED_STEP = 15  # of the plan: what is old is asked again four times in 30 days, and not 19
+LINKED_STEP = 9  # where only a removal could be seen: first after six hours, then ten times
+FEW_MISSING, MANY_MISSING = 5, 0.2
+"""Where more than these are not there, of one feed's pages, the site has moved, or a filter stands
+before it: that marks nothing as removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,8 @@ class Outcome:
         if found.recheck or found.archived or not self.problem:
             return None
         kind: Literal["held", "refused"] = "held" if found.held else "refused"
-        return Trouble(found.key, self.source, found.name, found.digest, kind, self.problem)
+        said = found.digest, kind, self.problem
+        return Trouble(found.key, self.source, found.name, *said, retry_s=found.retry_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +100,17 @@ class Memory:
             self.agenda.release(source.url for source in left)
 
     def is_gone(self, found: Found, *, now: int) -> bool:
-        """Note that a page was not there; return whether that has been so for long enough."""
+        """Note that a page was not there; return whether that has been so for long enough.
+
+        And for itself alone: see `MANY_MISSING`.
+        """
+        plan = found.recheck
+        if plan is None:
+            return False
         with self.state.transaction():
-            return found.recheck is not None and self.plans.missing(found.recheck.short, now=now)
+            gone = self.plans.missing(plan.short, now=now)
+            missing, asked = self.plans.share_missing(plan.source)
+        return gone and not FEW_MISSING < missing > asked * MANY_MISSING
 
     def keep(
         self,
@@ -113,10 +127,11 @@ class Memory:
                     self._checked(each, each.found.recheck, now=now)
                 elif each.dealt:
                     self._dealt(each, now=now)
+                elif each.found.held and each.found.entry and self.recheck:
+                    self._look_for(each, each.found.entry, now=now)
             self.quarantine.put([each.trouble for each in outcomes if each.trouble], now=now)
             for poll in done:
-                if poll.seen:
-                    self.state.put_feed(poll.source.url, poll.seen)
+                self._done(poll, now=now)
             for poll in polls:
                 if poll.answer:
                     self.agenda.put_asked(
@@ -131,13 +146,22 @@ class Memory:
         left = {each.order.url for each in polls if each.order} - {each.url for each in ended}
         backfills.put_off(left, now=now)
 
+    def _done(self, poll: Poll, *, now: int) -> None:
+        if poll.keys is not None:
+            self.quarantine.forget_absent(poll.source.url, poll.keys, now=now)
+        if poll.seen:
+            self.state.put_feed(poll.source.url, poll.seen)
+
     def _dealt(self, outcome: Outcome, *, now: int) -> None:
         found = outcome.found
         self.state.put_seen({found.key: found.digest})
         self.quarantine.clear([found.key])
-        if found.entry is None:
-            return
         short = self._short(found)
+        if found.entry is None:
+            if found.linked and self.recheck and outcome.decided:
+                step = max(LINKED_STEP, ARCHIVED_STEP if found.archived else 0)
+                self.plans.plan(short, outcome.source, found.linked, now=now, step=step)
+            return
         Ledger(self.state.db).note(found.site, short, found.prints)
         if self.recheck and outcome.decided:
             step = ARCHIVED_STEP if found.archived else 0
@@ -145,15 +169,23 @@ class Memory:
                 short, outcome.source, found.entry, now=now, step=step, known=found.page
             )
 
+    def _look_for(self, outcome: Outcome, entry: Entry, *, now: int) -> None:
+        """Go on asking for the page of an article to be, also when its feed has forgotten it."""
+        short = self._short(outcome.found)
+        if not self.plans.has(short):
+            self.plans.plan(short, outcome.source, entry, now=now)
+            self.plans.failed(short, now=now, retry_s=outcome.found.retry_s)
+
     def _checked(self, outcome: Outcome, plan: Recheck, *, now: int) -> None:
         found, got = outcome.found, outcome.found.page
         if self._short(found) != plan.short:  # its names have become another article's
             self.plans.forget(plan.short)
         elif outcome.dealt and outcome.decided and found.entry:
+            self.quarantine.clear([found.key])
             Ledger(self.state.db).note(found.site, plan.short, found.prints)
             self.plans.plan(plan.short, plan.source, found.entry, now=now, known=got)
         elif outcome.problem and not found.missing:
-            self.plans.failed(plan.short, now=now)
+            self.plans.failed(plan.short, now=now, retry_s=found.retry_s)
         elif not outcome.left and not found.missing and not _is_marked(found):
             self.plans.checked(plan.short, now=now, etag=got.etag, last_modified=got.last_modified)
 

@@ -24,6 +24,7 @@ PIECE = 500  # keys asked for at once: a feed's worth; SQLite's limit on old sys
 
 HELD_S, MAX_HELD_S = 300, 6 * 3600  # a page that could not be had: its site may be down
 REFUSED_S = (3600, 6 * 3600, 24 * 3600)  # what a new version, or a mended page, could mend
+MAX_RETRY_S = 24 * 3600  # as of feeds
 CLOCK_S = 25 * 3600  # no try is further ahead: else a clock that ran ahead has set it
 
 Kind = Literal["held", "refused", "dropped"]
@@ -46,6 +47,8 @@ class Trouble:
     tries: int = 0
     due: int | None = None
     """When it is tried again; None: when the operator says so, or it was edited."""
+    retry_s: int = 0
+    """How long the page's server asks to be left alone for; not kept."""
 
 
 class Quarantine:
@@ -127,9 +130,12 @@ class Quarantine:
         since = min(old.since, now) if old and same else now
         tries = old.tries + 1 if old and same and old.kind == new.kind else 1
         words = new.name[:MAX_REASON_CHARS], new.digest, new.kind, new.reason[:MAX_REASON_CHARS]
+        due = _due(new.kind, tries, now)
+        if due is not None:
+            due = max(due, now + min(new.retry_s, MAX_RETRY_S))
         self._db.execute(
             "INSERT OR REPLACE INTO trouble VALUES(?,?,?,?,?,?,?,?,?)",
-            (new.key, new.source, *words, since, tries, _due(new.kind, tries, now)),
+            (new.key, new.source, *words, since, tries, due),
         )
 
     def _keep_within(self, most: int, source: str | None = None) -> None:
@@ -143,6 +149,14 @@ class Quarantine:
         """Forget, inside a transaction, entries that became articles or are no more."""
         if self._db.row("SELECT 1 FROM trouble LIMIT 1"):
             self._db.execute_many("DELETE FROM trouble WHERE key=?", [(key,) for key in keys])
+
+    def forget_absent(self, source: str, keys: Collection[str], *, now: int) -> None:
+        """Forget, inside a transaction, what is due of a feed that has it no more.
+
+        Nothing would ever try it, and its feed would be asked without validators for ever.
+        """
+        query = "SELECT key FROM trouble WHERE source=? AND kind!='dropped' AND due<=?"
+        self.clear([key for (key,) in self._db.rows(query, (source, now)) if key not in keys])
 
     # What the operator says, inside a transaction.
 

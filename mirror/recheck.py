@@ -51,6 +51,8 @@ class Recheck:
     due: int
     missing: int | None
     """Since when it was not there each time, in Unix seconds."""
+    since: int = 0
+    """When it was planned, or its article was edited last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,16 @@ class Rechecks:
         """Return when the first page is to be asked."""
         found: int | None = self._db.row("SELECT MIN(due) FROM recheck")[0]
         return found
+
+    def has(self, short: str) -> bool:
+        """Return whether an article's page is asked again."""
+        return self._db.row("SELECT 1 FROM recheck WHERE short=?", (short,)) is not None
+
+    def share_missing(self, source: str) -> tuple[int, int]:
+        """Return how many pages of a feed's articles are not there, and how many are asked."""
+        query = "SELECT COUNT(missing), COUNT(*) FROM recheck WHERE source=?"
+        missing, asked = self._db.row(query, (source,))
+        return missing, asked
 
     def count(self) -> int:
         """Return how many pages are asked again."""
@@ -162,13 +174,13 @@ class Rechecks:
             self._db.execute("UPDATE recheck SET due=? WHERE short=?", (now + MISSING_S, short))
         return removed
 
-    def failed(self, short: str, *, now: int) -> None:
+    def failed(self, short: str, *, now: int, retry_s: int = 0) -> None:
         """Note that a page could not be had: it is tried again, as if it had not been asked."""
         if found := self._kept(short):
             row, kept = found
             # Of a site that is down for days the old pages are not asked as often as the new.
             wait_s = min(max(gap_s(row.step), (now - kept.changed) // 2), FAILED_S)
-            self._put_due(found, now=now, step=row.step, wait_s=wait_s)
+            self._put_due(found, now=now, step=row.step, wait_s=max(wait_s, retry_s))
 
     def forget(self, short: str) -> None:
         """Ask for the page of an article no more."""
@@ -185,7 +197,7 @@ class Rechecks:
     def _kept(self, short: str) -> tuple[Recheck, _Kept] | None:
         row = self._db.row(f"{_SELECT} WHERE short=?", (short,))
         kept = _unpacked(row[3]) if row else None
-        return (_with(row, kept.entry), kept) if kept else None
+        return (_with(row, kept), kept) if kept else None
 
     def _keep_within(self, most: int) -> None:
         self._db.execute(
@@ -203,14 +215,14 @@ def gap_s(step: int) -> int:
     return round(min(FIRST_S * SLOWER ** min(step, STEPS), MAX_GAP_S))
 
 
-def _with(row: Sequence[Any], entry: Entry) -> Recheck:
+def _with(row: Sequence[Any], kept: _Kept) -> Recheck:
     short, source, url, _, *rest = row
-    return Recheck(short, source, url, entry, *rest)
+    return Recheck(*(short, source, url, kept.entry, *rest, kept.changed))
 
 
 def _recheck(row: Sequence[Any]) -> Recheck | None:
     kept = _unpacked(row[3])
-    return _with(row, kept.entry) if kept else None
+    return _with(row, kept) if kept else None
 
 
 def _shortened(entry: Entry) -> Entry:

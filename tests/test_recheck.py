@@ -249,7 +249,9 @@ def test_a_row_keeps_where_the_page_is_and_its_validators(db: Database):
     plan(db)
     came(db, "checked", NOW + 600)
 
-    assert row(db) == Recheck("1", FEED, LINK, ENTRY, '"e"', "yesterday", 1, NOW + 1500, None)
+    assert row(db) == Recheck(
+        *("1", FEED, LINK, ENTRY, '"e"', "yesterday", 1, NOW + 1500, None), since=NOW
+    )
 
     plan(db, now=NOW + 601)
 

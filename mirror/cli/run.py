@@ -85,6 +85,8 @@ def _show_summary(summary: Summary) -> None:
     say(", ".join(f"{getattr(summary, name)} {name}" for name in counts))
     if summary.waiting:
         say(f"{summary.waiting} waiting: `mirror waiting` shows them")
+    if summary.quarantined:
+        say(f"{summary.quarantined} in quarantine: `mirror quarantine list` says why")
     say(
         f"{summary.feeds} feeds, of which {summary.feeds_unchanged} unchanged,"
         f" {summary.feeds_failed} failed; log: {summary.log_size} leaves"

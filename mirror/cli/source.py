@@ -58,7 +58,10 @@ async def _looked(arguments: argparse.Namespace) -> Looked:
         async with build.looker(Path(folder), settings, beside=beside, allow_hosts=hosts) as poller:
             [source] = [each for each in poller.sources if each.url == arguments.url]
             progress(arguments.url)
-            return await look(poller, source, most=max(arguments.most, 0))
+            try:
+                return await look(poller, source, most=max(arguments.most, 0))
+            finally:
+                progress("")
 
 
 def _settings(arguments: argparse.Namespace) -> tuple[Settings, Path]:

@@ -41,8 +41,15 @@ async def polls(
 
     # No task group: it would turn the closing of this generator into an error of its own.
     tasks = [asyncio.create_task(gated(source)) for source in due]
+    configured = {source.url for source in poller.sources}
     for source in poller.sources:
-        some = [each for each in rechecks if each.source == source.url]
+        # The first speaks for feeds that are no more: else their pages stay due for ever.
+        orphans = source is poller.sources[0]
+        some = [
+            each
+            for each in rechecks
+            if each.source == source.url or (orphans and each.source not in configured)
+        ]
         if some:
             tasks.append(asyncio.create_task(look_again(poller, source, some, turn)))
     tasks += [asyncio.create_task(go_on(poller, order, turn)) for order in orders]

@@ -8,11 +8,15 @@ from mirror.article.feed import Feed
 from mirror.article.identity import identify
 from mirror.errors import FetchError
 from mirror.fetch import Validators
-from mirror.poll.entries import Reader
+from mirror.poll.entries import PATIENCE_S, Reader, is_held
 from mirror.poll.finish import finished
 from mirror.poll.pages import Turn, page_of
 from mirror.poll.values import Found, Poll, Poller, Source
-from mirror.recheck import Recheck
+from mirror.recheck import NOTHING, Recheck
+
+UNASKED = 3
+"""Of so many looks one is without validators: the page may be the same, and the operator's rules,
+or what is known of the site, no more."""
 
 
 async def look_again(poller: Poller, source: Source, some: Sequence[Recheck], turn: Turn) -> Poll:
@@ -30,13 +34,21 @@ async def _one(reader: Reader, plan: Recheck) -> Found:
     alone = Feed("", entry.lang, (entry,))
     [(identity, _)] = identify(alone, url=source.url, feeds=feeds, rules=poller.rules)
     found = Found(f"{source.url} {identity.keys[0]}", b"", identity, recheck=plan)
-    async with reader.turn.pages:
+    known = Validators(plan.etag, plan.last_modified)
+    async with reader.pages:
+        if reader.is_late:
+            return replace(found, late=True)
         try:
-            page = await page_of(poller, entry, Validators(plan.etag, plan.last_modified))
+            page = await page_of(poller, entry, known if plan.step % UNASKED else NOTHING)
         except FetchError as e:
+            if poller.state.find(identity.keys) is None:  # never had: an article to be
+                enough = reader.now - plan.since >= PATIENCE_S
+                return await reader.in_vain((entry, found), e, enough=enough)
             gone = e.kind in ("missing", "gone")
-            return replace(found, problem=str(e), held=not gone, missing=gone)
+            return replace(found, problem=str(e), held=not gone, missing=gone, retry_s=e.retry_s)
         if page is None:
-            return replace(found, page=Validators(plan.etag, plan.last_modified))
+            return replace(found, page=known)
+        if is_held(source, entry):  # its text is the feed's: that there is a page is enough
+            return replace(found, page=page.validators)
         found = await reader.read((entry, found), page)
     return replace(found, entry=entry, page=page.validators)

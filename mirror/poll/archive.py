@@ -252,8 +252,9 @@ def _listed(poller: Poller, source: Source, order: Order, sitemap: Sitemap, *, n
 async def _ask(poller: Poller, source: Source, order: Order, turn: Turn) -> Poll:
     """Return what some pages have become."""
     some, passed, rest = await in_thread(_next, poller, order)
+    reader = Reader(poller, source, turn, poller.lang)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_one(poller, source, each, turn)) for each in some]
+        tasks = [group.create_task(_one(reader, each)) for each in some]
     found = await finished(poller, source, [task.result() for task in tasks], turn)
     missed = [each for each, one in zip(some, found, strict=True) if one.held]
     after = replace(order, wanted=rest).with_missed(missed)
@@ -279,17 +280,19 @@ def _next(poller: Poller, order: Order) -> tuple[list[Wanted], int, tuple[Wanted
     return some, looked - len(some), order.wanted[: len(order.wanted) - looked]
 
 
-async def _one(poller: Poller, source: Source, wanted: Wanted, turn: Turn) -> Found:
+async def _one(reader: Reader, wanted: Wanted) -> Found:
     entry, identity = wanted.entry, wanted.identity
-    key = f"{source.url} {identity.keys[0]}"
+    key = f"{reader.source.url} {identity.keys[0]}"
     found = Found(key, wanted.digest, identity, archived=wanted.archived)
-    async with turn.pages:
+    async with reader.pages:
+        if reader.is_late:
+            return replace(found, late=True)
         try:
-            page = await page_of(poller, entry)
+            page = await page_of(reader.poller, entry)
         except FetchError as e:
             held = e.kind not in ("missing", "gone", "robots")
             return replace(found, problem=str(e), held=held)
         if page is None:
             return replace(found, problem=f"{entry.link}: status 304 unasked", held=True)
-        found = await Reader(poller, source, turn, poller.lang).read((entry, found), page)
+        found = await reader.read((entry, found), page)
     return replace(found, entry=entry, page=page.validators) if found.article else found

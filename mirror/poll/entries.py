@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from mirror.article.article import Article
@@ -21,11 +21,18 @@ T = TypeVar("T")
 BATCH = 16  # entries cleaned in one exchange with the box, which costs half as much as cleaning one
 BATCH_CHARS = 200_000  # of their HTML: a job's limits are those of a single long entry
 PATIENCE = 5
-"""How often a page is asked for in vain, over some three hours, before readers get the teaser."""
+"""How often a page is asked for in vain before readers get the teaser."""
+PATIENCE_S = 3 * 3600
+"""The same in seconds, where nobody counts."""
 
 MAX_KILLS = 3
 """Of one feed's entries in one poll: 500 that hang would keep a worker busy for an hour."""
 TOO_MANY = f"not tried: {MAX_KILLS} entries of this feed have killed the parser in this poll"
+
+READ_S = 120.0
+"""For the pages and bodies of one feed in one poll: what does not come to its turn is met at the
+next. A cycle ends when the slowest feed has, and a tarpit of 500 pages would keep all others
+waiting for two hours."""
 
 Candidate = tuple[Entry, Found]
 """An entry that is new or changed, and what is known of it before its article is."""
@@ -47,6 +54,11 @@ async def articles(
     return [found[each.key] for _, each in fresh]
 
 
+def _as_linked(entry: Entry) -> Entry | None:
+    """Return what the page of an article that its feed holds is looked for with, if it has one."""
+    return replace(entry, html="", full=True) if entry.link else None
+
+
 def is_held(source: Source, entry: Entry) -> bool:
     """Return whether the article is made of what the feed holds, and not of its page."""
     return source.text == "feed" or (source.text == "auto" and entry.full)
@@ -66,18 +78,25 @@ def _batches(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
         yield batch
 
 
-@dataclass(slots=True)
 class Reader:
-    """Makes articles of one feed's entries, until too many of them have killed the parser."""
+    """Makes articles of one feed's entries, as long as there is time and the parser lives."""
 
-    poller: Poller
-    source: Source
-    turn: Turn
-    lang: str
-    kills: int = 0
+    def __init__(self, poller: Poller, source: Source, turn: Turn, lang: str) -> None:
+        self.poller, self.source, self.lang, self.now = poller, source, lang, turn.now
+        # A feed's own: another's slow pages take none of its places.
+        self.pages = asyncio.Semaphore(turn.parallel)
+        self._kills = 0
+        self._until = asyncio.get_running_loop().time() + READ_S
+
+    @property
+    def is_late(self) -> bool:
+        """Whether what has not begun is to be left for the next poll."""
+        return asyncio.get_running_loop().time() > self._until
 
     async def clean(self, some: Sequence[Candidate]) -> list[Found]:
         """Return the outcomes of entries whose articles are in the feed itself."""
+        if self.is_late:
+            return [replace(found, late=True) for _, found in some]
         entries = tuple(entry for entry, _ in some)
         made: Sequence[Article | str | Refused] | Refused = Refused("", killed=False)
         if len(entries) > 1:
@@ -90,14 +109,16 @@ class Reader:
 
     async def follow(self, candidate: Candidate) -> list[Found]:
         """Return the outcome of an entry whose article is in the page that it links to."""
-        entry = candidate[0]
-        async with self.turn.pages:  # until it is read: waiting pages would fill the memory
+        entry, found = candidate
+        async with self.pages:  # until it is read: waiting pages would fill the memory
+            if self.is_late:
+                return [replace(found, late=True)]
             try:
                 page = await page_of(self.poller, entry)
             except FetchError as e:
-                return [await self._in_vain(candidate, str(e))]
+                return [await self.in_vain(candidate, e)]
             if page is None:
-                return [await self._in_vain(candidate, f"{entry.link}: 304 unasked")]
+                return [await self.in_vain(candidate, FetchError(f"{entry.link}: 304 unasked"))]
             found = await self.read(candidate, page)
         return [replace(found, entry=entry, page=page.validators) if found.article else found]
 
@@ -117,20 +138,27 @@ class Reader:
         return await self._run(read_entry, b"", entry=entry, lang=self.lang)
 
     async def _run(self, job: Callable[..., T], body: bytes, **options: object) -> T | Refused:
-        if self.kills >= MAX_KILLS:
+        if self._kills >= MAX_KILLS:
             return Refused(TOO_MANY, killed=True)
         made = await self.poller.box.run(job, body, **options)
-        self.kills += isinstance(made, Refused) and made.killed
+        self._kills += isinstance(made, Refused) and made.killed
         return made
 
-    async def _in_vain(self, candidate: Candidate, problem: str) -> Found:
-        """Return the outcome of an entry whose page could not be had, again."""
+    async def in_vain(
+        self, candidate: Candidate, problem: FetchError, *, enough: bool | None = None
+    ) -> Found:
+        """Return the outcome of an entry whose page could not be had: `enough` times, or again.
+
+        It goes by its entry: the feed may have forgotten it when its page comes back.
+        """
         entry, found = candidate
         # The fetcher's words begin with the address, if there is one.
         named = f"{self.source.url}: {problem}" if entry.link else f"{self._name(entry)}: {problem}"
-        held = replace(found, problem=named, held=True)
-        known = self.poller.quarantine.find(found.key)
-        if known is None or known.digest != found.digest or known.tries < PATIENCE:
+        held = replace(found, problem=named, held=True, entry=entry, retry_s=problem.retry_s)
+        if enough is None:
+            known = self.poller.quarantine.find(found.key)
+            enough = known is not None and known.tries >= PATIENCE
+        if not enough:
             return held
         teaser = await self._entry(entry)
         if isinstance(teaser, Refused) or not teaser.blocks:
@@ -144,7 +172,7 @@ class Reader:
             alert = f"{self._name(entry)}: {one_line(made.alert)}" if made.alert else ""
             return replace(found, article=made.article, alert=alert)
         if isinstance(made, Article):
-            return replace(found, article=made)
+            return replace(found, article=made, linked=_as_linked(entry))
         reason = one_line(made) if isinstance(made, str) else made.reason
         problem = f"{self._name(entry)}: {reason}"
         return replace(found, problem=problem, held=reason == TOO_MANY)

@@ -1,6 +1,7 @@
 """A feed: asked, parsed where it changed, and its new entries found."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from mirror.agenda import Answer
@@ -60,9 +61,9 @@ async def _answered(
         problem = f"{source.url}: {parsed.reason}"
         return Poll(source, problem=problem, answer=Answer(problem=problem, kind="failed"))
     answer = replace(answer, fresh_s=max(answer.fresh_s, parsed.ttl_s))
-    found, unchanged = await entries(poller, source, parsed, turn)
+    found, unchanged, keys = await entries(poller, source, parsed, turn)
     answer = replace(answer, changed=any(each.article for each in found))
-    return Poll(source, tuple(found), seen=seen, unchanged=unchanged, answer=answer)
+    return Poll(source, tuple(found), seen=seen, unchanged=unchanged, keys=keys, answer=answer)
 
 
 async def parse(poller: Poller, source: Source, fetched: Fetched) -> Feed | Refused:
@@ -84,21 +85,30 @@ def _mode(source: Source) -> bytes:
 
 async def entries(
     poller: Poller, source: Source, parsed: Feed, turn: Turn
-) -> tuple[list[Found], int]:
-    """Return what is new in a parsed feed, oldest first, and how many entries are not."""
-    fresh = to_try(poller, source, parsed, now=turn.now)
+) -> tuple[list[Found], int, frozenset[str]]:
+    """Return what is new in a parsed feed, oldest first, how many are not, and the keys of all."""
+    named = _candidates(poller, source, parsed)
+    fresh = _fresh(poller, named, now=turn.now)
     found = await articles(poller, source, fresh, turn, lang=parsed.lang or poller.lang)
-    return await finished(poller, source, found, turn), len(parsed.entries) - len(fresh)
+    keys = frozenset(each.key for _, each in named)
+    return await finished(poller, source, found, turn), len(parsed.entries) - len(fresh), keys
 
 
 def to_try(poller: Poller, source: Source, parsed: Feed, *, now: int) -> list[Candidate]:
     """Return what is new or changed and not in quarantine, the feed's last entry first."""
+    return _fresh(poller, _candidates(poller, source, parsed), now=now)
+
+
+def _candidates(poller: Poller, source: Source, parsed: Feed) -> list[Candidate]:
     feeds = [each.url for each in poller.sources]
     named = identify(parsed, url=source.url, feeds=feeds, rules=poller.rules)
-    candidates = [
+    return [
         (entry, Found(f"{source.url} {identity.keys[0]}", _digest(source, entry), identity))
         for identity, entry in reversed(named)
     ]
+
+
+def _fresh(poller: Poller, candidates: Sequence[Candidate], *, now: int) -> list[Candidate]:
     fresh = [each for each in candidates if poller.state.seen(each[1].key) != each[1].digest]
     digests = {found.key: found.digest for _, found in fresh}
     blocked = poller.quarantine.blocks_many(digests, now=now)

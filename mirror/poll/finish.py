@@ -11,6 +11,7 @@ from mirror.article.pixels import MAX_LARGE_BYTES
 from mirror.article.text import visible_text
 from mirror.box import Refused
 from mirror.errors import FetchError
+from mirror.hold import Hold
 from mirror.poll.pages import Turn
 from mirror.poll.values import Found, Poller, Source
 from mirror.state import ArticleState
@@ -38,7 +39,8 @@ def _printed(poller: Poller, found: Found) -> Found:
     """Return `found` with what of it may turn out to be its site's, where it is from a page."""
     if found.article is None or found.entry is None:
         return found
-    held = poller.state.find(found.identity.keys)
+    keys = found.identity.keys
+    held = poller.state.find(keys) or Hold(poller.state.db).find(keys)
     prints = tuple(each for each in repeats.prints(found.article) if each)
     return replace(found, prints=prints, ledger=held.short if held else found.key)
 
@@ -78,7 +80,7 @@ async def _one(poller: Poller, source: Source, found: Found, turn: Turn) -> Foun
 async def _whole(poller: Poller, source: Source, found: Found, held: ArticleState) -> Found:
     """Return `found` with the feed's text in place of a page's that has lost much of its own."""
     article, entry = found.article, found.entry
-    if article is None or entry is None or article.partial:
+    if article is None or entry is None or (article.partial and found.alert):
         return found
     chars = len(visible_text(" ".join(article.blocks)))
     if chars >= held.chars * MIN_KEPT:

@@ -18,14 +18,14 @@ class Turn:
     """One look at all that is due: when it is, and how much may be under way at the same time."""
 
     now: int
+    parallel: int
     feeds: asyncio.Semaphore
-    pages: asyncio.Semaphore
     pictures: asyncio.Semaphore
 
     @classmethod
     def of(cls, parallel: int, *, now: int) -> Self:
         """Return a turn with as many of each."""
-        return cls(now, *(asyncio.Semaphore(parallel) for _ in range(3)))
+        return cls(now, parallel, asyncio.Semaphore(parallel), asyncio.Semaphore(parallel))
 
 
 async def page_of(poller: Poller, entry: Entry, known: Validators | None = None) -> Fetched | None:

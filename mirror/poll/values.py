@@ -40,10 +40,14 @@ class Found:
     problem: str = ""
     held: bool = False
     """The page could not be had: nobody's fault, tried again."""
+    late: bool = False
+    """There was no time left for it in this poll."""
     alert: str = ""
     """What the operator should know of an article that is published all the same."""
     entry: Entry | None = None
     """What its page is to be asked again with; None where the text is the feed's."""
+    linked: Entry | None = None
+    """What the page of an article that its feed holds is looked for with: it may be removed."""
     page: Validators = NOTHING
     """What the page's server gave to ask again with."""
     prints: tuple[bytes, ...] = ()
@@ -52,6 +56,8 @@ class Found:
     """What the ledger knows it by."""
     recheck: Recheck | None = None
     """The plan by which the page was asked again, if it was not the feed that brought it up."""
+    retry_s: int = 0
+    """How long the page's server asks to be left alone for."""
     missing: bool = False
     """The page that was asked again is not there."""
     archived: bool = False
@@ -64,8 +70,9 @@ class Found:
 
     @property
     def name(self) -> str:
-        """What people call it: the strongest name there is."""
-        kind, _, rest = self.identity.keys[0].partition(" ")
+        """What people call it: its address, else the strongest name there is."""
+        names = sorted(self.identity.keys, key=lambda each: not each.startswith("link "))
+        kind, _, rest = names[0].partition(" ")
         return rest if kind == "link" else rest.partition(" ")[2]
 
 
@@ -78,6 +85,8 @@ class Poll:
     problem: str = ""
     seen: FeedState | None = None
     unchanged: int = 0
+    keys: frozenset[str] | None = None
+    """Of all entries that it has now; None where they were not looked at."""
     same: bool = False
     """The feed as a whole is what it was at the last poll, so nothing in it was looked at."""
     answer: Answer | None = None

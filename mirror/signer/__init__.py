@@ -138,6 +138,8 @@ class Signer:
         first, prev = (held.first, newest_doc(self.state, held)) if held else (time, None)
         shown = cut_title(article.title), article.lang, article.dir
         chars = len(visible_text("\n".join(article.blocks)))
+        if held and article.partial:  # or its page's remains would next be taken for the whole
+            chars = max(chars, held.chars)
         self.state.put_article(
             ArticleState(
                 *(n, id_, short, first, rev, leaf, time, len(pages[0]), sha256, *shown),
