@@ -20,6 +20,7 @@ JITTER = 0.1  # of a wait: feeds of one server that were asked together do not s
 DOUBLINGS = 20  # of a gap, at most: more is longer than every limit
 BACK_OFF_S = 6 * 3600  # between two tries of a site that says no: it may have let us in again
 DAY_S = 24 * 3600  # as long as a server may ask to be left alone for, and as robots.txt is believed
+ALERT_S, MAX_ALERTS = 7 * 24 * 3600, 50  # an operator looks weekly, and reads no more
 SIGHTINGS = 3  # of one permanent redirect: a wrong line in a server's settings lasts for less
 MISSES = 3  # of an address that a redirect led to: then the configured one is asked again
 CLOCK_S = 60  # that a clock is set back by is no reason to ask: servers do so by seconds
@@ -148,9 +149,22 @@ class Agenda:
         row = self._db.row("SELECT at, value FROM status WHERE name=?", (name,))
         return (row[0], json.loads(row[1])) if row else None
 
+    def alert(self, lines: Iterable[str], *, now: int) -> None:
+        """Keep, inside a transaction, what an operator should see who looks in a week."""
+        new = [[now, line] for line in lines]
+        old = [each for each in self.alerts(now=now) if each[1] not in {line for _, line in new}]
+        if new:
+            self.note("alerts", [*old, *new][-MAX_ALERTS:], now=now)
+
+    def alerts(self, *, now: int) -> list[tuple[int, str]]:
+        """Return the alerts of the last week, each with when it was given last."""
+        _, kept = self.noted("alerts") or (0, [])
+        return [(at, line) for at, line in kept if at > now - ALERT_S]
+
     def notes(self) -> dict[str, Any]:
-        """Return all that was kept, by name, but for the cycle's."""
-        rows = self._db.rows("SELECT name, value FROM status WHERE name!='cycle' ORDER BY name")
+        """Return all that was kept, by name, but for the cycle's and the alerts."""
+        query = "SELECT name, value FROM status WHERE name NOT IN ('cycle', 'alerts') ORDER BY name"
+        rows = self._db.rows(query)
         return {name: json.loads(value) for name, value in rows}
 
 

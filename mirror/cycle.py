@@ -97,6 +97,7 @@ async def _end(desk: Desk, summary: Summary, *, now: int) -> None:
 def _keep_summary(desk: Desk, summary: Summary, *, now: int) -> None:
     with desk.state.transaction():
         desk.agenda.note("cycle", asdict(summary), now=now)
+        desk.agenda.alert(summary.warnings, now=now)
 
 
 async def publish(desk: Desk, *, now: Callable[[], int]) -> None:
@@ -113,6 +114,7 @@ async def _take(
         (poll.source.url, await _last_seen(desk, each, now=now()))
         for poll in some
         for each in poll.found
+        if await in_thread(desk.memory.is_current, each)
     ]
     late = sum(each.late for _, each in found)
     if late:
@@ -138,8 +140,13 @@ def _count_polls(summary: Summary, some: Iterable[Poll]) -> None:
 
 async def _last_seen(desk: Desk, found: Found, *, now: int) -> Found:
     """Return `found`; where its page was removed, with the last revision, marked so."""
-    if not found.missing or not await in_thread(desk.memory.is_gone, found, now=now):
+    if not found.missing or found.recheck is None:
         return found
+    source = found.recheck.source
+    if not await in_thread(desk.memory.is_gone, found, now=now):
+        many = await in_thread(desk.memory.many_missing, source)
+        alert = f"{source}: many of its pages are not there: none is marked as removed"
+        return replace(found, alert=alert) if many else found
     held = desk.state.find(found.identity.keys)
     article = await desk.press.last_revision(held) if held and not held.void else None
     if article is None or article.gone:
@@ -183,7 +190,7 @@ async def _round(
 def _count_troubles(summary: Summary, outcomes: Iterable[Outcome]) -> None:
     for each in outcomes:
         found = each.found
-        if found.alert:
+        if found.alert and found.alert not in summary.warnings:
             summary.warnings.append(found.alert)
         if found.article is None and found.problem and found.recheck is None:
             summary.held += found.held

@@ -61,7 +61,7 @@ class Rules:
 
 def undivided(rules: Rules, source: str, found: Found) -> Found:
     """Return `found`, refused if its names are two articles': a revision would join them."""
-    keys = [key for key in found.identity.keys if key.startswith(("guid ", "link "))]
+    keys = [key for key in found.identity.keys if key.startswith(("number ", "guid ", "link "))]
     known = {short for short in (_known(rules, key) for key in keys) if short}
     if found.article is None or len(known) < 2:
         return found

@@ -66,6 +66,8 @@ class Health:
     """Since when nothing is published, "" if that is not so."""
     reason: str = ""
     """The operator's own words for the stop."""
+    alerts: list[tuple[str, str]] = field(default_factory=list)
+    """Of the last week: when, and what; published all the same."""
     feeds: list[FeedHealth] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     """What else was noted, by name, such as a store's state."""
@@ -112,7 +114,8 @@ def look(db: Database, *, feeds: Iterable[str], root: tuple[int, int], now: int)
         stopped=_time(switches.stopped or 0),
         reason=switches.reason,
         quarantined=Quarantine(db).count(),
-        problems=[*summary.get("warnings", []), *summary.get("problems", []), *_to_mend(known)],
+        problems=[*summary.get("problems", []), *_to_mend(known)],
+        alerts=[(encode_time(when), line) for when, line in agenda.alerts(now=now)],
         feeds=known,
         notes=agenda.notes(),
     )

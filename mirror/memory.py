@@ -109,8 +109,19 @@ class Memory:
             return False
         with self.state.transaction():
             gone = self.plans.missing(plan.short, now=now)
-            missing, asked = self.plans.share_missing(plan.source)
-        return gone and not FEW_MISSING < missing > asked * MANY_MISSING
+        return gone and not self.many_missing(plan.source)
+
+    def many_missing(self, source: str) -> bool:
+        """Return whether so many of a feed's pages are not there that none counts as removed."""
+        missing, asked = self.plans.share_missing(source)
+        return FEW_MISSING < missing > asked * MANY_MISSING
+
+    def is_current(self, found: Found) -> bool:
+        """Return whether nothing was published of it since its page was planned to be asked again.
+
+        What its feed has corrected meanwhile would be taken back.
+        """
+        return found.recheck is None or self.plans.is_current(found.recheck)
 
     def keep(
         self,
@@ -154,16 +165,17 @@ class Memory:
 
     def _dealt(self, outcome: Outcome, *, now: int) -> None:
         found = outcome.found
+        first = self.state.seen(found.key) is None  # a crash may have come after its publication
         self.state.put_seen({found.key: found.digest})
         self.quarantine.clear([found.key])
         short = self._short(found)
         if found.entry is None:
-            if found.linked and self.recheck and outcome.decided:
+            if found.linked and self.recheck and (outcome.decided or first):
                 step = max(LINKED_STEP, ARCHIVED_STEP if found.archived else 0)
                 self.plans.plan(short, outcome.source, found.linked, now=now, step=step)
             return
         Ledger(self.state.db).note(found.site, short, found.prints)
-        if self.recheck and outcome.decided:
+        if self.recheck and (outcome.decided or first):
             step = ARCHIVED_STEP if found.archived else 0
             self.plans.plan(
                 short, outcome.source, found.entry, now=now, step=step, known=found.page
@@ -178,15 +190,17 @@ class Memory:
 
     def _checked(self, outcome: Outcome, plan: Recheck, *, now: int) -> None:
         found, got = outcome.found, outcome.found.page
+        if not self.plans.is_current(plan):
+            return  # its feed brought an edit at the same time
         if self._short(found) != plan.short:  # its names have become another article's
             self.plans.forget(plan.short)
         elif outcome.dealt and outcome.decided and found.entry:
             self.quarantine.clear([found.key])
             Ledger(self.state.db).note(found.site, plan.short, found.prints)
             self.plans.plan(plan.short, plan.source, found.entry, now=now, known=got)
-        elif outcome.problem and not found.missing:
+        elif outcome.left or (outcome.problem and not found.missing):
             self.plans.failed(plan.short, now=now, retry_s=found.retry_s)
-        elif not outcome.left and not found.missing and not _is_marked(found):
+        elif not found.missing and not _is_marked(found):
             self.plans.checked(plan.short, now=now, etag=got.etag, last_modified=got.last_modified)
 
     def _short(self, found: Found) -> str:

@@ -13,6 +13,7 @@ the daemon ask for other pages, through the fetcher's rules.
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
@@ -77,14 +78,18 @@ class Rechecks:
         self._db = db
 
     def due(self, *, now: int, most: int) -> list[Recheck]:
-        """Return up to `most` pages that are to be asked now, those due longest first.
+        """Return up to `most` pages that are to be asked now, as many of each feed.
+
+        Of each those due longest first.
 
         Outside a transaction: a damaged row is removed, in one of its own.
         """
         # Due later than any gap: noted by a clock that ran ahead.
-        rows = self._db.rows(f"{_SELECT} WHERE due<=? ORDER BY due LIMIT ?", (now, most))
-        ahead = now + MAX_GAP_S
-        rows += self._db.rows(f"{_SELECT} WHERE due>? LIMIT ?", (ahead, most - len(rows)))
+        times = now, now + MAX_GAP_S
+        sources = self._db.rows("SELECT DISTINCT source FROM recheck WHERE due<=? OR due>?", times)
+        query = f"{_SELECT} WHERE source=? AND (due<=? OR due>?) ORDER BY due LIMIT ?"
+        queues = [self._db.rows(query, (source, *times, most)) for (source,) in sources]
+        rows = [row for some in zip_longest(*queues) for row in some if row][:most]
         found = [_recheck(row) for row in rows]
         damaged = [(row[0],) for row, each in zip(rows, found, strict=True) if each is None]
         if damaged:
@@ -96,6 +101,11 @@ class Rechecks:
         """Return when the first page is to be asked."""
         found: int | None = self._db.row("SELECT MIN(due) FROM recheck")[0]
         return found
+
+    def is_current(self, plan: Recheck) -> bool:
+        """Return whether nothing was published since, for which its page was planned anew."""
+        found = self._kept(plan.short)
+        return found is not None and found[0].entry == plan.entry and found[0].due == plan.due
 
     def has(self, short: str) -> bool:
         """Return whether an article's page is asked again."""
@@ -163,8 +173,9 @@ class Rechecks:
         since = now if row.missing is None else min(row.missing, now)
         misses = 1 if row.missing is None else kept.misses + 1
         removed = misses >= MISSES and now - since >= MISSING_FOR_S
+        # Without its validators: one that comes back as it was would answer 304, and stay marked.
         self._db.execute(
-            "UPDATE recheck SET missing=?, entry=? WHERE short=?",
+            "UPDATE recheck SET missing=?, entry=?, etag='', last_modified='' WHERE short=?",
             (since, _packed(replace(kept, misses=misses)), short),
         )
         if removed:

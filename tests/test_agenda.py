@@ -298,3 +298,16 @@ def test_what_was_noted_is_there_for_another_process(db: Database):
     assert Agenda(beside).notes() == {"place": "корень"}
     assert Agenda(beside).noted("nothing") is None
     beside.close()
+
+
+def test_what_was_published_with_a_doubt_is_seen_for_a_week(db: Database):
+    agenda = Agenda(db)
+    with db.transaction():
+        agenda.alert(["one", "two"], now=NOW)
+    with db.transaction():
+        agenda.alert(["two"], now=NOW + 60)
+        agenda.alert([], now=NOW + 120)
+
+    assert agenda.alerts(now=NOW + 180) == [(NOW, "one"), (NOW + 60, "two")]
+    assert agenda.alerts(now=NOW + 8 * 24 * 3600) == []
+    assert agenda.notes() == {}

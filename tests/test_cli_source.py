@@ -135,8 +135,15 @@ def test_what_is_no_address_is_named(address: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit) as ended:
         cli.main(["source", "check", address])
 
-    assert ended.value.code in (1, 2)
-    assert capsys.readouterr().err.startswith("mirror: ")
+    assert ended.value.code == 2
+    assert "an address, https://…, was expected" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_written_is_named(look: Operator, tmp_path: Path):
+    (tmp_path / "file").write_text("no folder")
+
+    assert look("/feed", "--out", tmp_path / "file") == 2
+    assert f"{tmp_path / 'file'}: cannot be written" in look.err
 
 
 def test_what_a_feed_says_does_not_steer_the_terminal(look: Operator):

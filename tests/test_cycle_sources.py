@@ -549,3 +549,81 @@ async def test_an_article_that_waits_counts_once_for_the_ledger(mirror: Mirror, 
     await mirror.cycle(later_s=3 * HOUR_S)
 
     assert all("never again" in mirror.read(newsroom.url(f"/{name}")) for name in ("boat", "tree"))
+
+
+# What an attacker, or a site that moves, would have us sign.
+
+
+async def test_a_correction_of_the_feed_is_not_taken_back_by_a_look_at_the_page(
+    mirror: Mirror, newsroom: Newsroom
+):
+    newsroom.says("/story", page("A teaser"))
+    offers(newsroom, teaser(newsroom, "/story"))
+    await mirror.cycle()
+    offers(newsroom, replace(teaser(newsroom, "/story"), title="The corrected headline"))
+    await mirror.cycle(later_s=HOUR_S)  # the page is due as well
+    await mirror.looks_again(3)
+
+    assert mirror.revisions == [(0, 1), (0, 2)]
+    assert "The corrected headline" in mirror.read(newsroom.url("/story"))
+
+
+@pytest.mark.parametrize("target", ["/", "/news/", "/other-story-9"])
+async def test_a_page_that_leads_to_another_is_not_signed_as_the_article(
+    mirror: Mirror, newsroom: Newsroom, target: str
+):
+    newsroom.says("/story-1", page("A teaser", text="Its own words."))
+    newsroom.says("/other-story-9", page("Another", text="Another's words."))
+    offers(newsroom, teaser(newsroom, "/story-1"), teaser(newsroom, "/other-story-9", "Another"))
+    await mirror.cycle()
+    newsroom.says("/", page("The front page", text="All the news."))
+    newsroom.says("/news/", page("A section", text="All the news."))
+    newsroom.answers["/story-1"] = newsrooms.Answer(status=302, headers={"Location": target})
+    for _ in range(2):
+        await mirror.cycle(later_s=DAY_S, polls=False)
+
+    assert mirror.revisions == [(0, 1), (1, 1)]
+    assert "Its own words." in mirror.read(newsroom.url("/story-1"))
+
+
+async def test_an_entry_whose_number_is_another_articles_is_refused(
+    mirror: Mirror, newsroom: Newsroom
+):
+    mirror.rules = {"news.example": SiteRules("news.example", number=r"-([0-9]+)$")}
+    budget = item(1, link="https://news.example/budget-18")
+    covid = item(2, link="https://news.example/covid-19")
+    offers(newsroom, budget, covid)
+    await mirror.cycle()
+    offers(newsroom, replace(budget, link="https://news.example/budget-19", title="New"))
+    summary = await mirror.cycle()
+
+    assert summary.refused == 1
+    assert mirror.revisions == [(0, 1), (1, 1)]
+
+
+async def test_every_article_of_a_large_feed_gets_its_pictures_in_time(
+    mirror: Mirror, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mirror.poll.gallery.GALLERY_S", 0.3)
+    items = []
+    for n in range(12):
+        newsroom.says(f"/{n}.jpg", photo((300 + n, 200)), content_type="image/jpeg")
+        html = f'<figure><img src="{newsroom.url(f"/{n}.jpg")}"></figure>{item(n).html}'
+        items.append(item(n, html=html))
+    offers(newsroom, *items)
+    for _ in range(12):
+        await mirror.cycle()
+
+    assert len([path for path in mirror.store.kept if path.endswith(".webp")]) == 12
+    assert len(mirror.revisions) == 12
+
+
+async def test_a_host_of_pictures_that_is_down_costs_no_text(mirror: Mirror, newsroom: Newsroom):
+    images = "".join(
+        f'<figure><img src="{newsroom.url(f"/no/{n}.jpg")}"></figure>' for n in range(20)
+    )
+    offers(newsroom, item(1, html=images + item(1).html))
+    summary = await mirror.cycle()
+
+    assert summary.new == 1
+    assert 3 <= sum(path.startswith("/no/") for path in newsroom.asked) <= 6

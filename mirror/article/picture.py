@@ -8,6 +8,8 @@ from html import unescape
 
 MAX_BYTES = 11_000
 """Of a picture: with an answer's headers it passes where a connection is frozen at 12,000."""
+MAX_LARGE_BYTES = 100_000
+"""Of the larger one, for readers whose connection is not frozen: ten times the smaller."""
 MAX_PICTURES = 30
 """Of one article that are asked for: a gallery of hundreds would fill an hour and a disk."""
 

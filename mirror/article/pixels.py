@@ -20,13 +20,11 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from mirror.article.picture import MAX_BYTES, Picture
+from mirror.article.picture import MAX_BYTES, MAX_LARGE_BYTES, Picture
 from mirror.errors import FormatError
 
 SMALL_PX = 480
 """On the longer side: what 11 kB can show, and more than a phone's column has points."""
-MAX_LARGE_BYTES = 100_000
-"""Of the larger one, for readers whose connection is not frozen: ten times the smaller."""
 MAX_LARGE_PX = 1200
 """Of the larger one, on the longer side: noise of that size takes 3 s to fit."""
 MIN_PX = 33

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from html import escape, unescape
 
+from mirror.article.strings import EMBED_WORDS
 from mirror.article.text import plain
 
 GRAM = 12
@@ -26,6 +27,8 @@ LEAD_DISTANCE = 8
 
 _TAG = re.compile(r"<[^>]*>")
 _LINK = re.compile(r"<a [^>]*>.*?</a>", re.DOTALL)
+_EMBED = re.compile(rf'<p><a href="[^"]*">(?:{"|".join(map(re.escape, EMBED_WORDS))}): ')
+"""What stands for a player or a page inside the page (`figure`)."""
 _WORDS = re.compile(r"\W+")
 
 
@@ -99,7 +102,8 @@ def _with_figures(blocks: Sequence[str], kept: Sequence[int]) -> list[int]:
     chosen = set(kept)
     for index in range(kept[0], kept[-1] + 1):
         beside = chosen & {index - 1, index + 1}
-        if _is_figure(blocks[index]) and (beside or "<figcaption>" in blocks[index]):
+        captioned = _is_figure(blocks[index]) and (beside or "<figcaption>" in blocks[index])
+        if captioned or (beside and _EMBED.match(blocks[index])):
             chosen.add(index)
     # The lead picture: the nearest one above the first paragraph.
     above = range(kept[0] - 1, max(kept[0] - 1 - LEAD_DISTANCE, -1), -1)

@@ -296,6 +296,10 @@ _TABLE = {
         feed="Besleme",
     ),
 }
+EMBED_WORDS = frozenset(
+    word for words in _TABLE.values() for word in (words.video, words.audio, words.embed)
+)
+"""In all languages: what a link that stands for a player begins with."""
 _TRADITIONAL = frozenset({"Hant", "TW", "HK", "MO"})
 
 

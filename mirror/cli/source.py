@@ -15,6 +15,8 @@ from mirror.article.picture import files as picture_files
 from mirror.article.text import visible_text
 from mirror.cli import backfill
 from mirror.cli.terminal import DONE, FAILED, Verbs, add_allow_host, answer, progress, say, verb
+from mirror.errors import FormatError, SettingsError
+from mirror.formats.url import canonical_url
 from mirror.look import Looked, look
 from mirror.poll import Found
 from mirror.settings import Settings
@@ -67,11 +69,15 @@ async def _looked(arguments: argparse.Namespace) -> Looked:
 def _settings(arguments: argparse.Namespace) -> tuple[Settings, Path]:
     """Return settings in which the address is a feed, and the folder that they are in."""
     url, text = arguments.url, {"text": arguments.text} if arguments.text else {}
+    try:
+        canonical_url(url)
+    except FormatError as e:
+        raise SettingsError(f"{url!r:.100}: an address, https://…, was expected") from e
     if arguments.config is None:
         newsroom = {"name": url[:200], "origin": "look.example/before"}
         value = {"newsroom": newsroom, "feeds": [{"url": url, **text}]}
         known = Settings.load(init.example()).sites
-        return Settings.of(value, Path(url)).model_copy(update={"sites": known}), Path()
+        return Settings.of(value, Path("source")).model_copy(update={"sites": known}), Path()
     settings = Settings.load(arguments.config)
     named = [feed.model_copy(update=text) for feed in settings.feeds if feed.url == url]
     feeds = named or [FeedSettings(url=url, **text)]
@@ -83,7 +89,14 @@ def _written(looked: Looked, arguments: argparse.Namespace) -> list[Path]:
     if not (arguments.open or arguments.out):
         return []
     folder = arguments.out or Path(tempfile.mkdtemp(prefix="mirror-look-"))
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _write_all(looked, folder)
+    except OSError as e:
+        raise SettingsError(f"{folder}: cannot be written: {e.strerror}") from e
+
+
+def _write_all(looked: Looked, folder: Path) -> list[Path]:
     masthead = Masthead(looked.feed.title or looked.url, "not signed", "")
     written = []
     for number, each in enumerate(looked.found, 1):

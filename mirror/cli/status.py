@@ -72,6 +72,7 @@ def told(health: Health) -> list[str]:
     if health.quarantined:
         count = health.quarantined
         lines.append(f"  trouble   {count} in quarantine: `mirror quarantine list` says why")
+    lines += [f"  look      {when}  {line}" for when, line in health.alerts]
     for feed in health.feeds:
         lines += [f"  feed      {feed.url}", f"    {_standing(feed)}"]
     return lines + [f"  {name:9} {value}" for name, value in health.notes.items()]

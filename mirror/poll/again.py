@@ -7,10 +7,10 @@ from dataclasses import replace
 from mirror.article.feed import Feed
 from mirror.article.identity import identify
 from mirror.errors import FetchError
-from mirror.fetch import Validators
+from mirror.fetch import Fetched, Validators
 from mirror.poll.entries import PATIENCE_S, Reader, is_held
 from mirror.poll.finish import finished
-from mirror.poll.pages import Turn, page_of
+from mirror.poll.pages import Turn, leads_elsewhere, page_of
 from mirror.poll.values import Found, Poll, Poller, Source
 from mirror.recheck import NOTHING, Recheck
 
@@ -41,14 +41,25 @@ async def _one(reader: Reader, plan: Recheck) -> Found:
         try:
             page = await page_of(poller, entry, known if plan.step % UNASKED else NOTHING)
         except FetchError as e:
-            if poller.state.find(identity.keys) is None:  # never had: an article to be
-                enough = reader.now - plan.since >= PATIENCE_S
-                return await reader.in_vain((entry, found), e, enough=enough)
-            gone = e.kind in ("missing", "gone")
-            return replace(found, problem=str(e), held=not gone, missing=gone, retry_s=e.retry_s)
-        if page is None:
-            return replace(found, page=known)
-        if is_held(source, entry):  # its text is the feed's: that there is a page is enough
-            return replace(found, page=page.validators)
-        found = await reader.read((entry, found), page)
-    return replace(found, entry=entry, page=page.validators)
+            return await _not_had(reader, found, plan, e)
+        return await _had(reader, found, plan, page)
+
+
+async def _not_had(reader: Reader, found: Found, plan: Recheck, e: FetchError) -> Found:
+    if reader.poller.state.find(found.identity.keys) is None:  # never had: an article to be
+        enough = reader.now - plan.since >= PATIENCE_S
+        return await reader.in_vain((plan.entry, found), e, enough=enough)
+    gone = e.kind in ("missing", "gone")
+    return replace(found, problem=str(e), held=not gone, missing=gone, retry_s=e.retry_s)
+
+
+async def _had(reader: Reader, found: Found, plan: Recheck, page: Fetched | None) -> Found:
+    if page is None:
+        return replace(found, page=Validators(plan.etag, plan.last_modified))
+    entry = plan.entry
+    if leads_elsewhere(reader.poller, entry, page, short=plan.short):
+        problem = f"{reader.source.url}: {entry.link}: it leads to another page: {page.url}"
+        return replace(found, problem=problem, missing=True)
+    if is_held(reader.source, entry):  # its text is the feed's: that there is a page is enough
+        return replace(found, page=page.validators)
+    return replace(await reader.read((entry, found), page), entry=entry, page=page.validators)

@@ -13,7 +13,7 @@ from mirror.article.jobs import read_entries, read_entry, read_page
 from mirror.box import Refused, one_line
 from mirror.errors import FetchError
 from mirror.fetch import Fetched
-from mirror.poll.pages import Turn, page_of
+from mirror.poll.pages import Turn, leads_elsewhere, page_of
 from mirror.poll.values import Found, Poller, Source
 
 T = TypeVar("T")
@@ -119,6 +119,9 @@ class Reader:
                 return [await self.in_vain(candidate, e)]
             if page is None:
                 return [await self.in_vain(candidate, FetchError(f"{entry.link}: 304 unasked"))]
+            if leads_elsewhere(self.poller, entry, page):
+                words = f"{entry.link}: it leads to another page: {page.url}"
+                return [await self.in_vain(candidate, FetchError(words))]
             found = await self.read(candidate, page)
         return [replace(found, entry=entry, page=page.validators) if found.article else found]
 

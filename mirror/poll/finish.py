@@ -5,22 +5,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from mirror.article import repeats
-from mirror.article.jobs import read_entry, read_picture
-from mirror.article.picture import MAX_BYTES, Picture, picture_addresses
-from mirror.article.pixels import MAX_LARGE_BYTES
+from mirror.article.jobs import read_entry
 from mirror.article.text import visible_text
 from mirror.box import Refused
-from mirror.errors import FetchError
 from mirror.hold import Hold
+from mirror.poll.gallery import Gallery
 from mirror.poll.pages import Turn
 from mirror.poll.values import Found, Poller, Source
 from mirror.state import ArticleState
 
-MAX_PICTURE_BYTES = (
-    15 * 1024 * 1024
-)  # a photographer's own file; beyond it no newsroom's site works
-PICTURES_S = 60.0  # for all of an article: it is not held up by a server that is slow with each
-PICTURE_TYPES = "image/webp, image/png, image/jpeg, image/gif;q=0.9, */*;q=0.1"
 MIN_KEPT = 0.7
 """Of a page's text before: with less, the site has more likely changed than the newsroom cut."""
 
@@ -30,8 +23,9 @@ async def finished(
 ) -> list[Found]:
     """Return outcomes whose articles are as they may be published."""
     cleaned = _without_repeats(poller, [_printed(poller, each) for each in found])
+    gallery = Gallery(poller, turn)
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_one(poller, source, each, turn)) for each in cleaned]
+        tasks = [group.create_task(_one(poller, source, each, gallery)) for each in cleaned]
     return [task.result() for task in tasks]
 
 
@@ -66,7 +60,7 @@ def _cleaned(found: Found, repeated: Collection[bytes]) -> Found:
     return replace(found, article=article, alert=found.alert or alert)
 
 
-async def _one(poller: Poller, source: Source, found: Found, turn: Turn) -> Found:
+async def _one(poller: Poller, source: Source, found: Found, gallery: Gallery) -> Found:
     if found.article is None:
         return found
     held = poller.state.find(found.identity.keys)
@@ -74,7 +68,7 @@ async def _one(poller: Poller, source: Source, found: Found, turn: Turn) -> Foun
         return found
     if held and found.entry:
         found = await _whole(poller, source, found, held)
-    return await _with_pictures(poller, found, turn)
+    return await gallery.add_to(found)
 
 
 async def _whole(poller: Poller, source: Source, found: Found, held: ArticleState) -> Found:
@@ -93,45 +87,3 @@ async def _whole(poller: Poller, source: Source, found: Found, held: ArticleStat
     teaser = replace(teaser, title=article.title, authors=article.authors, partial=True)
     alert = f"{what}: the feed's text is published in part: look whether the site changed"
     return replace(found, article=teaser, alert=alert)
-
-
-async def _with_pictures(poller: Poller, found: Found, turn: Turn) -> Found:
-    article = found.article
-    addresses = picture_addresses(article.blocks) if article and poller.pictures else ()
-    if article is None or not addresses:
-        return found
-    got: dict[str, Picture] = {}
-    try:
-        async with asyncio.timeout(PICTURES_S), asyncio.TaskGroup() as group:
-            for address in addresses:
-                group.create_task(_picture(poller, address, turn, got))
-    except TimeoutError:
-        pass  # those that came are published; a link leads to the others
-    pictures = tuple(got[address] for address in addresses if address in got)
-    return replace(found, article=replace(article, pictures=pictures))
-
-
-async def _picture(poller: Poller, address: str, turn: Turn, got: dict[str, Picture]) -> None:
-    async with turn.pictures:
-        try:
-            fetched = await poller.fetcher.get(
-                address, max_bytes=MAX_PICTURE_BYTES, accept=PICTURE_TYPES
-            )
-        except FetchError:
-            return  # a link to the original stands for it
-        if fetched is None:
-            return
-        made = await poller.box.run(
-            read_picture, fetched.body, url=address, large_px=poller.large_px
-        )
-    if isinstance(made, Picture) and made.url == address and _is_sound(made):
-        got[address] = made
-
-
-def _is_sound(picture: Picture) -> bool:
-    """Return whether these are pictures as promised: a captured worker may say anything."""
-    sizes = ((picture.webp, MAX_BYTES), (picture.large, MAX_LARGE_BYTES))
-    return bool(picture.webp) and all(
-        not data or (len(data) <= most and data[:4] == b"RIFF" and data[8:12] == b"WEBP")
-        for data, most in sizes
-    )

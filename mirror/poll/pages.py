@@ -3,29 +3,57 @@
 import asyncio
 from dataclasses import dataclass
 from typing import Self
+from urllib.parse import urlsplit
 
 from mirror.article.entry import Entry
-from mirror.errors import FetchError
+from mirror.errors import FetchError, FormatError
 from mirror.fetch import Fetched, Validators
+from mirror.formats.url import canonical_url
 from mirror.poll.values import Poller
 
 MAX_PAGE_BYTES = 5 * 1024 * 1024  # real news pages are under 2 MB
+SECTION_PARTS = 2
+"""Of a section's path, all words: an article's has a number, a date or a headline with dashes."""
 PAGE_TYPES = "text/html, */*"
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One look at all that is due: when it is, and how much may be under way at the same time."""
+    """One look at all that is due: when it is, and how many feeds, and pages of each, at once."""
 
     now: int
     parallel: int
     feeds: asyncio.Semaphore
-    pictures: asyncio.Semaphore
 
     @classmethod
     def of(cls, parallel: int, *, now: int) -> Self:
         """Return a turn with as many of each."""
-        return cls(now, parallel, asyncio.Semaphore(parallel), asyncio.Semaphore(parallel))
+        return cls(now, parallel, asyncio.Semaphore(parallel))
+
+
+def leads_elsewhere(poller: Poller, entry: Entry, page: Fetched, *, short: str = "") -> bool:
+    """Return whether an article's address leads to a front page, or to another article's page.
+
+    So sites answer for what they removed: its text would be signed as this article's, which is
+    known as `short` if it is known.
+    """
+    try:
+        own, there = canonical_url(entry.link), canonical_url(page.url)
+    except FormatError:
+        return False
+    here, to = urlsplit(own), urlsplit(there)
+    if own != there and here.hostname == to.hostname and _is_section(to.path):
+        return True
+    if here.hostname in poller.hosts and to.hostname not in poller.hosts:
+        return True  # a filter's page, or whoever owns the name now
+    held = poller.state.find([f"link {there}"]) if short else None
+    return held is not None and held.short != short
+
+
+def _is_section(path: str) -> bool:
+    """Return whether a path is a front page's or a section's: `/`, `/news/`, `/en/opinion`."""
+    parts = [part for part in path.split("/") if part]
+    return len(parts) <= SECTION_PARTS and all(part.isalpha() for part in parts)
 
 
 async def page_of(poller: Poller, entry: Entry, known: Validators | None = None) -> Fetched | None:

@@ -65,8 +65,13 @@ class Found:
 
     @property
     def site(self) -> str:
-        """The host whose page it is from, "" if it is from none."""
-        return urlsplit(self.entry.link if self.entry else "").hostname or ""
+        """The host whose page it is from, and the feed that named it; "" if it is from none.
+
+        Each feed's apart: with three pages of its choice one could take paragraphs out of
+        another's.
+        """
+        host = urlsplit(self.entry.link if self.entry else "").hostname
+        return f"{host} {self.key.partition(' ')[0]}" if host else ""
 
     @property
     def name(self) -> str:
