@@ -18,7 +18,7 @@ from mirror.errors import Failure
 SLOWER = 1.5  # after an answer with nothing new; after one with something, the gap halves
 JITTER = 0.1  # of a wait: feeds of one server that were asked together do not stay together
 DOUBLINGS = 20  # of a gap, at most: more is longer than every limit
-BACK_OFF_S = 6 * 3600  # between two tries of a site that says no: it may have let us in again
+BACK_OFF_S = 1800  # between two tries of a site that says no: its feed forgets within hours
 DAY_S = 24 * 3600  # as long as a server may ask to be left alone for, and as robots.txt is believed
 ALERT_S, MAX_ALERTS = 7 * 24 * 3600, 50  # an operator looks weekly, and reads no more
 SIGHTINGS = 3  # of one permanent redirect: a wrong line in a server's settings lasts for less
@@ -209,7 +209,8 @@ def _failed(old: Asked, answer: Answer, pace: Pace) -> tuple[Asked, float]:
     """Return what is known after a failure, and how long to wait.
 
     Soon at first: a site that was down for ten minutes is asked again within the next ten.
-    Where none answers, the operator's longest gap is the longest; where one says no, hours are.
+    Where none answers, the operator's longest gap is the longest; where one says no, half an
+    hour is.
     """
     kind, failures = answer.kind or "failed", old.failures + 1
     state: Standing = "failed" if kind == "missing" else kind

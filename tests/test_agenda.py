@@ -115,10 +115,10 @@ def test_one_that_fails_for_long_is_asked_no_more_rarely_than_one_without_news()
     assert waits(*[missing] * 6) == [120, 240, 480, 900, 900, 900]
 
 
-def test_one_that_says_no_is_asked_ever_more_rarely_up_to_six_hours():
+def test_one_that_says_no_is_asked_ever_more_rarely_up_to_half_an_hour():
     challenge = Answer(problem="anti-bot", kind="challenge")
 
-    assert waits(*[challenge] * 10) == [*(120 * 2**n for n in range(8)), 21_600, 21_600]
+    assert waits(*[challenge] * 10) == [*(120 * 2**n for n in range(4)), *[1800] * 6]
 
 
 def test_one_that_asks_to_be_left_alone_is_for_a_day_at_most():

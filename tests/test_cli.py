@@ -94,7 +94,7 @@ def bad_feeds(newsroom: Newsroom) -> dict[str, str]:
     return {
         says("/html", page("No feed")): "an HTML page, not a feed",
         says("/text", "Hello, this is no feed.", content_type=RSS): "not XML",
-        says("/json", '{"items": []}', content_type=RSS): "JSON",
+        says("/json", '{"stories": []}', content_type=RSS): "JSON",
         says("/empty", b"", content_type=RSS): "empty",
         newsroom.url("/long"): "too large: more than 8388608 bytes",
         says("/gzip", gzip.compress(bomb), content_encoding="gzip"): "too large",

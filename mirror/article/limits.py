@@ -14,8 +14,10 @@ LIBRARY_ERRORS = (
     AssertionError,
     RecursionError,
     OverflowError,
+    etree.LxmlError,
 )
-"""What feedparser and trafilatura raised on hostile bytes; they declare none of them."""
+"""What feedparser and trafilatura raised on hostile bytes; they declare none of them. The last is
+also how libxml2 says that there is no memory left."""
 
 MAX_DEPTH = 120
 """nh3 is quadratic in nesting (40,000 `<div>`: 12.6 s), libxml2 drops what is deeper than 255,
