@@ -7,8 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mirror.article.article import Article
+from mirror.article.readback import read_back
+from mirror.article.shown import shown_blocks
 from mirror.formats.paths import revision_path
-from mirror.pages.changes import lines, title_and_blocks
+from mirror.pages.changes import lines
 
 MAX_LINES = 5000  # on either side of a comparison, which is quadratic where lines are alike
 _LINK = re.compile(
@@ -23,21 +25,21 @@ def lines_of(title: str, blocks: str) -> list[str]:
 
 def article_lines(article: Article) -> list[str]:
     """Return the article's title and text."""
-    return lines_of(article.title, "\n".join(article.blocks))
+    return lines_of(article.title, "\n".join(shown_blocks(article)))
 
 
 def published_lines(site: Path, short: str, rev: int) -> list[str] | None:
     """Return the title and text of a published revision, None if the site does not have it."""
-    found = title_and_blocks(list(_parts(site, short, rev)))
-    return lines_of(*found) if found else None
+    article = read_back(list(_parts(site, short, rev)))
+    return lines_of(article.title, "\n".join(article.blocks)) if article else None
 
 
-def _parts(site: Path, short: str, rev: int) -> Iterator[str]:
+def _parts(site: Path, short: str, rev: int) -> Iterator[bytes]:
     for part in itertools.count(1):
         file = site / revision_path(short, rev, part=part)
         if not file.is_file():
             return
-        yield file.read_text()
+        yield file.read_bytes()
 
 
 def changes(old: Sequence[str] | None, new: Sequence[str]) -> list[str]:

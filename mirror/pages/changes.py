@@ -1,7 +1,7 @@
 """What a revision changed, for people: the old words struck out, the new ones underlined.
 
-Made once, when the revision is published, of the pages of both. Nothing signs it: whoever doubts it
-has both revisions, which are signed.
+Made once, when the revision is published, of the pages of both. No record names it: its signatures
+tell it from a forged one, and whoever doubts it has both revisions.
 
 The comparison is by words that either side has once ("patience diff"): n log n, whatever a source
 writes. `difflib` takes 90 s for two texts of 1,500 words of which half are one word.
@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from html import escape
 
 from mirror.article.lang import Direction
+from mirror.article.readback import read_back
 from mirror.article.shell import TO_ROOT, in_line
 from mirror.article.text import plain
 from mirror.pages.fit import MAX_PAGE, fitting
 from mirror.pages.frame import Frame, day
 from mirror.pages.front import own_language
-from mirror.pages.story import body_of
 
 MAX_DEPTH = 12  # of a comparison within a comparison: a text made for it would go on for ever
 MAX_LINES, MAX_CHARS = 2000, 200_000
@@ -30,7 +30,6 @@ AHEAD = 3  # paragraphs that one is looked for among, where an edit has put in o
 _STEPS = sorted(((i, j) for i in range(AHEAD) for j in range(AHEAD)), key=sum)
 ALIKE = 0.4  # of the longer one's words are also in the other: it was edited, and not replaced
 AROUND = 12  # words that are shown around an edit where the whole paragraph has no room
-_TITLE = re.compile(r'<h1 itemprop="headline">(.*?)</h1>', re.DOTALL)
 _TAG = re.compile(r'<(?:"[^"]*"|[^">])*>')
 _PICTURE = re.compile(r'<a (?:itemprop="contentUrl"[^>]*|href="[0-9a-f]{64}\.webp")>.*?</a>')
 _ENDS = re.compile(r"<br ?/?>|</(?:p|h[1-6]|li|dt|dd|tr|caption|figcaption|blockquote|pre)>")
@@ -70,16 +69,6 @@ def lines(blocks: str) -> list[str]:
     return [line for line in found if line]
 
 
-def title_and_blocks(pages: Sequence[str]) -> tuple[str, str] | None:
-    """Return the title and the blocks that an article's parts hold; None: not ours, or not all."""
-    titles = _TITLE.findall(pages[0]) if pages else []
-    bodies = [body_of(page) for page in pages]
-    found = [body for body in bodies if body]
-    if not titles or len(found) < len(bodies) or found[0].parts != len(pages):
-        return None
-    return html.unescape(titles[0]), "\n".join(body.html for body in found)
-
-
 def changes_page(frame: Frame, old: Edition, new: Edition, *, lang: str, dir_: Direction) -> bytes:
     """Return the page that shows what `new` changed; the articles are in `lang`.
 
@@ -109,11 +98,10 @@ def changes_page(frame: Frame, old: Edition, new: Edition, *, lang: str, dir_: D
 
 
 def _read(edition: Edition) -> tuple[str, list[str]] | None:
-    try:
-        found = title_and_blocks([page.decode() for page in edition.pages])
-    except UnicodeDecodeError:
+    article = read_back(edition.pages)
+    if article is None:
         return None
-    return (plain(found[0]), [plain(line) for line in lines(found[1])]) if found else None
+    return plain(article.title), [plain(line) for line in lines("\n".join(article.blocks))]
 
 
 def _page(frame: Frame, old: Edition, new: Edition, text: str) -> bytes:

@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mirror.article.lang import Direction
+from mirror.article.readback import body_of
 from mirror.article.text import plain, plain_of_html, shortened
 
 SUMMARY_CHARS = 200
-_BODY = '<div itemprop="articleBody">\n'
-_BODY_END = "\n</div>"  # no cleaned body holds a div, and its text no `<`
 _PARAGRAPH = re.compile(r"^<p(?: [^>]*)?>(.*)</p>$", re.MULTILINE)
 _AUTHOR = re.compile(r'<span itemprop="author">([^<]*)</span>')
 _ORIGINAL = re.compile(r'<a itemprop="url" href="(https?://[^"]*)">')
-_LISTED = re.compile(r'<bdi dir="ltr">SHA-256 [0-9a-f]{64}</bdi>')
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,37 +52,10 @@ class Story:
     text: Text | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
-    """What a part of an article's page holds: `html`, between its `head` and its `tail`."""
-
-    head: str
-    html: str
-    tail: str
-
-    @property
-    def parts(self) -> int:
-        """How many parts there are, this the first of them."""
-        return 1 + len(_LISTED.findall(self.tail))
-
-
-def body_of(page: str) -> Body | None:
-    """Return what a part of an article holds, or None if no template of ours made it.
-
-    All templates, old ones too, have the body between the same two lines.
-    """
-    head, found, rest = page.partition(_BODY)
-    body, ended, tail = rest.partition(_BODY_END)
-    return Body(head, body, tail) if found and ended else None
-
-
 @lru_cache(maxsize=64)  # of a round: a new article is in three feeds and on the front page
 def read_page(page: bytes) -> Text | None:
     """Return what the first part of an article says, or None if no template of ours made it."""
-    try:
-        body = body_of(page.decode())
-    except UnicodeDecodeError:
-        return None
+    body = body_of(page)
     if body is None:
         return None
     paragraph = _PARAGRAPH.search(body.html)
