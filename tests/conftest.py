@@ -1,10 +1,18 @@
 """What all tests share: where the collected data is, and that CI skips nothing."""
 
 import os
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import newsroom as newsrooms
 import pytest
+import pytest_asyncio
+from fakes import open_signer
 from hypothesis import settings
+from newsroom import Newsroom
+
+from mirror.box import Box
+from mirror.signer import Signer
 
 ROOT = Path(__file__).parents[1]
 CI = os.environ.get("CI") == "true"
@@ -21,6 +29,28 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("the collected test data is not beside the repository (../shared/data)")
     return folder
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def box() -> AsyncIterator[Box]:
+    """Yield a box of one worker, for all tests of a module that share a loop."""
+    async with Box(workers=1) as box:
+        yield box
+
+
+@pytest.fixture
+def newsroom() -> Iterator[Newsroom]:
+    """Yield a newsroom that is served on loopback."""
+    with newsrooms.running() as newsroom:
+        yield newsroom
+
+
+@pytest.fixture
+def signer(tmp_path: Path) -> Iterator[Signer]:
+    """Yield the writer of a new log."""
+    signer = open_signer(tmp_path)
+    yield signer
+    signer.state.close()
 
 
 @pytest.hookimpl(trylast=True)

@@ -2,7 +2,6 @@
 
 import gzip
 from collections.abc import AsyncIterator, Iterator, Sequence
-from pathlib import Path
 
 import newsroom as newsrooms
 import pytest
@@ -37,25 +36,6 @@ from mirror.signer import Signer
 
 RSS, XML = "application/rss+xml", "application/xml"
 BOUND = 200  # cycles: more than any of these archives takes
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def box() -> AsyncIterator[Box]:
-    async with Box(workers=1) as box:
-        yield box
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Iterator[Signer]:
-    signer = open_signer(tmp_path)
-    yield signer
-    signer.state.close()
 
 
 class Mirror:

@@ -8,11 +8,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import brotli
-import newsroom as newsrooms
 import pytest
 from newsroom import Answer, Item, Newsroom, feed, item, numbered, page
 
@@ -24,12 +22,6 @@ from mirror.formats.url import article_id
 RSS = "application/rss+xml"
 ORIGIN = "test.example/news"
 MIRROR = str(Path(sys.executable).with_name("mirror"))
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
 
 
 class Command:

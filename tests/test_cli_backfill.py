@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import newsroom as newsrooms
 import pytest
 from newsroom import Newsroom, feed, item, page
 
@@ -23,12 +22,6 @@ from mirror.state import State
 
 RSS, XML = "application/rss+xml", "application/xml"
 ORIGIN = "test.example/news"
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
 
 
 class Operator:

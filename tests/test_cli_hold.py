@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import newsroom as newsrooms
 import pytest
 from fakes import story
 from newsroom import Newsroom, feed, item
@@ -37,12 +36,6 @@ def address(number: int) -> str:
 
 def short(number: int) -> str:
     return short_id(article_id(address(number)))
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
 
 
 class Operator:

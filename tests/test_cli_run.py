@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import newsroom as newsrooms
 import pytest
 from kubo import Kubo
 from newsroom import Answer, Newsroom, feed, item, numbered
@@ -22,12 +21,6 @@ from mirror.cli import terminal
 
 RSS = "application/rss+xml"
 MIRROR = str(Path(sys.executable).with_name("mirror"))
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
 
 
 def free_port() -> int:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import newsroom as newsrooms
 import pytest
 from newsroom import Newsroom, feed, item
 
@@ -34,12 +33,6 @@ def address(number: int) -> str:
 
 def short(number: int) -> str:
     return short_id(article_id(address(number)))
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
 
 
 def free_port() -> int:

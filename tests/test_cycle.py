@@ -1,14 +1,12 @@
 """A whole cycle, with a real fetcher, box and newsroom: what is published, held, and left alone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
-import newsroom as newsrooms
 import pytest
 import pytest_asyncio
-from fakes import NOW, Clock, MemoryStore, audited, docs_of, flaws, open_signer
+from fakes import NOW, Clock, MemoryStore, audited, docs_of, flaws
 from newsroom import Item, Newsroom, feed, item, numbered, page
 
 from mirror.box import Box
@@ -24,25 +22,6 @@ from mirror.signer import Signer
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RSS = "application/rss+xml"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def box() -> AsyncIterator[Box]:
-    async with Box(workers=1) as box:
-        yield box
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Iterator[Signer]:
-    signer = open_signer(tmp_path)
-    yield signer
-    signer.state.close()
 
 
 class Mirror:

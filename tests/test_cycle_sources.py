@@ -2,14 +2,13 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import newsroom as newsrooms
 import pytest
 import pytest_asyncio
-from fakes import Clock, MemoryStore, audited, docs_of, open_signer
+from fakes import Clock, MemoryStore, audited, docs_of
 from newsroom import PARAGRAPH, Item, Newsroom, feed, item, page
 from PIL import Image
 
@@ -32,25 +31,6 @@ LETTER = (
     "We need your help: this newsroom was declared undesirable, and whoever reads it takes a "
     "risk. Please support independent journalism with a monthly gift of whatever you can."
 )
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def box() -> AsyncIterator[Box]:
-    async with Box(workers=1) as box:
-        yield box
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Iterator[Signer]:
-    signer = open_signer(tmp_path)
-    yield signer
-    signer.state.close()
 
 
 class Mirror:

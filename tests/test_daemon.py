@@ -2,16 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import newsroom as newsrooms
 import pytest
 import pytest_asyncio
-from fakes import NOW, Clock, MemoryStore, audited, docs_of, open_signer
+from fakes import NOW, Clock, MemoryStore, audited, docs_of
 from newsroom import Answer, Newsroom, feed, item, numbered
 
 from mirror.box import Box
@@ -28,25 +27,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 RSS = "application/rss+xml"
 INTERVAL_S = 900
 HOUR = 3600
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def box() -> AsyncIterator[Box]:
-    async with Box(workers=1) as box:
-        yield box
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Iterator[Signer]:
-    signer = open_signer(tmp_path)
-    yield signer
-    signer.state.close()
 
 
 class Mirror:

@@ -1,6 +1,5 @@
 """How a mirror is: what makes it well, and what may be told to strangers."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ from mirror.signer import Signer
 
 FEED = "https://news.example/feed"
 YEAR = 366 * 24 * 3600
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Iterator[Signer]:
-    signer = open_signer(tmp_path)
-    yield signer
-    signer.state.close()
 
 
 def ask(signer: Signer, answer: Answer, *, now: int = NOW) -> None:

@@ -1,14 +1,12 @@
 """What waits before it is signed: for how long, what changes that, and what never gets lost."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from pathlib import Path
 
-import newsroom as newsrooms
 import pytest
 import pytest_asyncio
-from fakes import NOW, ORIGIN, Clock, MemoryStore, audited, docs_of, identity, open_signer, story
+from fakes import NOW, ORIGIN, Clock, MemoryStore, audited, docs_of, identity, story
 from newsroom import Newsroom, feed, item, numbered
 
 from mirror.article.article import Article
@@ -29,25 +27,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 RSS = "application/rss+xml"
 HOUR_S = 3600
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def box() -> AsyncIterator[Box]:
-    async with Box(workers=1) as box:
-        yield box
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Iterator[Signer]:
-    signer = open_signer(tmp_path)
-    yield signer
-    signer.state.close()
 
 
 class Mirror:

@@ -6,13 +6,11 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import newsroom as newsrooms
 import pytest
 import pytest_asyncio
-from fakes import open_signer
 from hostile import browser, xss
 from hostile.corpus import Item, items
 from hostile.judge import flaws
@@ -46,19 +44,6 @@ POLICY = re.compile(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>")
 async def way() -> AsyncIterator[Way]:
     async with Box(workers=1) as box:
         yield Way(box)
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Iterator[Signer]:
-    signer = open_signer(tmp_path)
-    yield signer
-    signer.state.close()
 
 
 async def outcome_of(way: Way, name: str) -> Outcome:

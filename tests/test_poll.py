@@ -1,13 +1,12 @@
 """Polling feeds: how many at once, what is asked, and what closing leaves running."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import newsroom as newsrooms
 import pytest
 from fakes import NOW, ORIGIN
 from newsroom import Answer, Item, Newsroom, feed, page
@@ -17,12 +16,6 @@ from mirror.fetch import Fetcher
 from mirror.poll import Found, Poll, Poller, Source, polls
 from mirror.poll.entries import BATCH_CHARS
 from mirror.state import FeedState, State
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import itertools
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,13 +42,6 @@ from mirror.signer import Draft, Signer
 from mirror.site import KEEP_INDEX_S, KEEP_PARTIAL_S
 
 DAY = 24 * 3600
-
-
-@pytest.fixture
-def signer(tmp_path: Path) -> Iterator[Signer]:
-    signer = open_signer(tmp_path)
-    yield signer
-    signer.state.close()
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ doubled or old.
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import newsroom as newsrooms
-import pytest
 from fakes import Clock, MemoryStore, audited, docs_of, flaws, open_signer
 from newsroom import Newsroom, feed, item
 
@@ -112,12 +110,6 @@ class Simulation:
         now = self.begun + int(self.steady)
         found = flaws(store.kept, self.signer.root, now=now, changed=store.order)
         self.wrong += [f"after cycle {self.cycles}: {each}" for each in found]
-
-
-@pytest.fixture
-def newsroom() -> Iterator[Newsroom]:
-    with newsrooms.running() as newsroom:
-        yield newsroom
 
 
 async def test_a_week_of_edits_and_outages_loses_nothing(tmp_path: Path, newsroom: Newsroom):
