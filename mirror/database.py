@@ -6,6 +6,7 @@ leave a word. What the tables mean is said where they are used: `state`, `dag`, 
 
 import fcntl
 import sqlite3
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -95,6 +96,10 @@ class Database:
     def __init__(self, path: Path, db: sqlite3.Connection, lock: IO[bytes] | None) -> None:
         self.path = path
         self._db = db
+        # What polls read while a round is written is what was last kept, and waits for nothing.
+        self._reader = sqlite3.connect(path, WAIT_S, isolation_level=None, check_same_thread=False)
+        self._reader.execute("PRAGMA query_only=ON")
+        self._writer: int | None = None
         self._lock = lock
         self._files = {each: _inode(each) for each in (path, _lock_path(path))}
 
@@ -130,6 +135,7 @@ class Database:
 
     def close(self) -> None:
         """Close the file and let another process have it."""
+        self._reader.close()
         self._db.close()
         if self._lock:
             self._lock.close()
@@ -155,6 +161,7 @@ class Database:
         """
         try:
             self._db.execute("BEGIN IMMEDIATE")
+            self._writer = threading.get_ident()
             yield
             self._db.execute("COMMIT")
         except sqlite3.OperationalError as e:
@@ -162,6 +169,7 @@ class Database:
         except sqlite3.DatabaseError as e:
             raise self._damaged(e) from e
         finally:
+            self._writer = None
             if self._db.in_transaction:  # a full disk has rolled back already
                 self._db.execute("ROLLBACK")
 
@@ -174,14 +182,15 @@ class Database:
         self._db.executemany(statement, rows)
 
     def rows(self, query: str, values: Sequence[object] = ()) -> list[Any]:
-        """Return all rows of a query's answer.
+        """Return all rows of a query's answer, inside a transaction what it has written, too.
 
         Raises:
             StateError: the database is damaged.
             StoreError: it is locked for long, or the disk is failing.
         """
         try:
-            return self._db.execute(query, values).fetchall()
+            inside = self._writer == threading.get_ident()
+            return (self._db if inside else self._reader).execute(query, values).fetchall()
         except sqlite3.OperationalError as e:
             raise StoreError(f"{self.path}: not read: {e}") from e
         except sqlite3.DatabaseError as e:

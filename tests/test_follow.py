@@ -149,7 +149,7 @@ async def test_a_database_that_is_locked_or_full_ends_no_follower(
     site: Site, caplog: pytest.LogCaptureFixture
 ):
     beside = Database.beside(site.db.path, origin="test")
-    beside.rows("PRAGMA busy_timeout=50")
+    beside.execute("PRAGMA busy_timeout=50")
     with site.db.transaction():
         assert await follow_once(site.place, beside, now=lambda: 7) == "root"
 

@@ -214,7 +214,7 @@ async def test_a_stranger_in_the_folder_stops_nothing(room: Room):
 
 async def test_a_writer_waits_for_a_verb_and_says_so_when_it_never_ends(room: Room):
     beside = Database.beside(room.signer.state.path, origin=room.signer.state.log().origin)
-    room.signer.state.db.rows("PRAGMA busy_timeout=50")
+    room.signer.state.db.execute("PRAGMA busy_timeout=50")
     with beside.transaction(), pytest.raises(StoreError, match="database is locked"):
         await room.press.put({ALIAS: b"page"})
     beside.close()
