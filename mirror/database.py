@@ -93,12 +93,10 @@ class InUseError(StateError):
 class Database:
     """An open SQLite file with the tables of this edition."""
 
-    def __init__(self, path: Path, db: sqlite3.Connection, lock: IO[bytes] | None) -> None:
+    def __init__(self, path: Path, db: "_Connections", lock: IO[bytes] | None) -> None:
         self.path = path
-        self._db = db
         # What polls read while a round is written is what was last kept, and waits for nothing.
-        self._reader = sqlite3.connect(path, WAIT_S, isolation_level=None, check_same_thread=False)
-        self._reader.execute("PRAGMA query_only=ON")
+        self._db, self._reader = db
         self._writer: int | None = None
         self._lock = lock
         self._files = {each: _inode(each) for each in (path, _lock_path(path))}
@@ -248,11 +246,25 @@ def in_use(path: Path) -> bool:
     return False
 
 
-def _opened(path: Path, origin: str, *, make: bool) -> sqlite3.Connection:
+_Connections = tuple[sqlite3.Connection, sqlite3.Connection]
+"""To write over, and to read over."""
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, WAIT_S, isolation_level=None, check_same_thread=False)
+
+
+def _reading(path: Path) -> sqlite3.Connection:
+    db = _connected(path)
+    db.execute("PRAGMA query_only=ON")
+    return db
+
+
+def _opened(path: Path, origin: str, *, make: bool) -> _Connections:
     try:
-        db = sqlite3.connect(path, WAIT_S, isolation_level=None, check_same_thread=False)
+        db = _connected(path)
         try:
-            return _prepared(db, origin, make=make)
+            return _prepared(db, origin, make=make), _reading(path)
         except (StateError, SettingsError, sqlite3.DatabaseError):
             db.close()
             raise

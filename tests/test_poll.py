@@ -11,10 +11,12 @@ import pytest
 from fakes import NOW, ORIGIN
 from newsroom import Answer, Item, Newsroom, feed, page
 
+from mirror.article.entry import Entry
 from mirror.box import Box, Refused
-from mirror.fetch import Fetcher
+from mirror.fetch import Fetched, Fetcher, Validators
 from mirror.poll import Found, Poll, Poller, Source, polls
 from mirror.poll.entries import BATCH_CHARS
+from mirror.poll.pages import leads_elsewhere
 from mirror.state import FeedState, State
 
 
@@ -243,3 +245,29 @@ async def test_a_reason_from_the_box_is_one_short_line_that_steers_no_terminal(
 
     assert found[0].problem.startswith(f"{url}: urn:story:1: \ufffd[2J xxx")
     assert len(found[0].problem) < 700
+
+
+@pytest.mark.parametrize(
+    ("link", "answered", "elsewhere"),
+    [
+        ("https://news.example/story-1", "https://news.example/story-1/", False),
+        ("http://news.example/story-1", "https://www.news.example/story-1", False),
+        ("https://www.news.example/story-1", "https://news.example/story-1", False),
+        ("https://news.example/editorial", "https://news.example/editorial/", False),
+        ("https://news.example/editorial", "https://news.example/en/editorial", False),
+        ("https://news.example/1", "https://amp.news.example/news/1", False),
+        ("https://clicks.example/go/1", "https://news.example/story-1", False),
+        ("https://news.example/story-1", "https://news.example/", True),
+        ("https://news.example/story-1", "https://news.example/opinion/", True),
+        ("https://news.example/story-1", "https://parked.example/story-1", True),
+        ("https://news.example/story-1", "https://news.example.evil.example/story-1", True),
+    ],
+)
+async def test_a_redirect_to_no_article_is_told_from_one_to_its_own_address(
+    poller: Poller, link: str, answered: str, elsewhere: bool
+):
+    mine = replace(poller, hosts=frozenset(["news.example", "www.news.example"]))
+    entry = Entry("", link, "T", (), "", "", full=False, lang="")
+    page = Fetched(answered, b"", "text/html", Validators())
+
+    assert leads_elsewhere(mine, entry, page) == elsewhere

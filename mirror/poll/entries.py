@@ -83,7 +83,7 @@ class Reader:
 
     def __init__(self, poller: Poller, source: Source, turn: Turn, lang: str) -> None:
         self.poller, self.source, self.lang, self.now = poller, source, lang, turn.now
-        # A feed's own: another's slow pages take none of its places.
+        # A feed's own: another's slow pages and bodies take none of its places.
         self.pages = asyncio.Semaphore(turn.parallel)
         self._kills = 0
         self._until = asyncio.get_running_loop().time() + READ_S
@@ -95,8 +95,12 @@ class Reader:
 
     async def clean(self, some: Sequence[Candidate]) -> list[Found]:
         """Return the outcomes of entries whose articles are in the feed itself."""
-        if self.is_late:
-            return [replace(found, late=True) for _, found in some]
+        async with self.pages:
+            if self.is_late:
+                return [replace(found, late=True) for _, found in some]
+            return await self._cleaned(some)
+
+    async def _cleaned(self, some: Sequence[Candidate]) -> list[Found]:
         entries = tuple(entry for entry, _ in some)
         made: Sequence[Article | str | Refused] | Refused = Refused("", killed=False)
         if len(entries) > 1:

@@ -62,7 +62,8 @@ async def _answered(
         return Poll(source, problem=problem, answer=Answer(problem=problem, kind="failed"))
     answer = replace(answer, fresh_s=max(answer.fresh_s, parsed.ttl_s))
     found, unchanged, keys = await entries(poller, source, parsed, turn)
-    answer = replace(answer, changed=any(each.article for each in found))
+    # What there was no time for is not to wait for long.
+    answer = replace(answer, changed=any(each.article or each.late for each in found))
     return Poll(source, tuple(found), seen=seen, unchanged=unchanged, keys=keys, answer=answer)
 
 

@@ -42,18 +42,30 @@ def leads_elsewhere(poller: Poller, entry: Entry, page: Fetched, *, short: str =
     except FormatError:
         return False
     here, to = urlsplit(own), urlsplit(there)
-    if own != there and here.hostname == to.hostname and _is_section(to.path):
-        return True
-    if here.hostname in poller.hosts and to.hostname not in poller.hosts:
+    if not _is_home(poller, here.hostname or "", to.hostname or ""):
         return True  # a filter's page, or whoever owns the name now
+    if _is_section(to.path) and _last_part(to.path) != _last_part(here.path):
+        return True
     held = poller.state.find([f"link {there}"]) if short else None
     return held is not None and held.short != short
+
+
+def _is_home(poller: Poller, here: str, to: str) -> bool:
+    """Return whether `to` is a host of those who own `here`, as far as anybody can tell."""
+    if here not in poller.hosts:
+        return True  # a counter of clicks, say: it leads where it wants
+    hosts = [host.removeprefix("www.") for host in poller.hosts]
+    return any(to == host or to.endswith(f".{host}") for host in hosts)
 
 
 def _is_section(path: str) -> bool:
     """Return whether a path is a front page's or a section's: `/`, `/news/`, `/en/opinion`."""
     parts = [part for part in path.split("/") if part]
     return len(parts) <= SECTION_PARTS and all(part.isalpha() for part in parts)
+
+
+def _last_part(path: str) -> str:
+    return path.rstrip("/").rpartition("/")[2]
 
 
 async def page_of(poller: Poller, entry: Entry, known: Validators | None = None) -> Fetched | None:
