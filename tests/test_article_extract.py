@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from mirror.article.extract import Told, from_entry, read_page
 from mirror.article.feed import parse_feed
 from mirror.article.text import visible_text
 from mirror.errors import FormatError
+from tests.cost import within
 
 DATA = Path(__file__).parent / "data"
 URL = "https://harbour.example/news/ferry-101"
@@ -247,10 +247,8 @@ def test_a_number_that_is_no_character_breaks_nothing():
 
 
 def test_end_tags_without_an_end_are_searched_once():
-    start = time.process_time()
-    visible_text("<script>" + "</script" * 300_000)
-
-    assert time.process_time() - start < 5
+    with within(5):
+        visible_text("<script>" + "</script" * 300_000)
 
 
 def test_a_page_that_would_make_a_parser_slow_is_refused():

@@ -13,7 +13,7 @@ from mirror.article.entry import Feed, older_of
 from mirror.article.lang import normalised
 from mirror.article.limits import LIBRARY_ERRORS
 from mirror.article.links import absolute
-from mirror.article.prolog import MAX_ENTRIES, capped, check_prolog
+from mirror.article.prolog import MAX_ENTRIES, capped, check_elements, check_prolog
 from mirror.article.rssentry import Around, entry_of, line_in
 from mirror.article.rssvalues import dicts_in, text_in, value_in
 from mirror.article.xmlbytes import sound
@@ -92,6 +92,7 @@ def _parsed(body: bytes, content_type: str) -> Any:  # noqa: ANN401 - feedparser
         xml = convert_to_utf8(headers, body, feedparser.FeedParserDict(headers=headers))
         xml = capped(xml)
         check_prolog(xml)
+        check_elements(xml)
         return feedparser.parse(
             io.BytesIO(sound(xml)),
             # Without a location: it would resolve links against the feed's address at once,
