@@ -21,7 +21,7 @@ from mirror import build, init
 from mirror.article.article import Article
 from mirror.article.identity import Identity
 from mirror.article.jobs import read_entry, read_feed
-from mirror.article.page import Masthead
+from mirror.article.render.page import Masthead
 from mirror.cycle import ROUND, publish, run_cycle
 from mirror.dag import Dag
 from mirror.desk import Desk

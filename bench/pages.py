@@ -18,11 +18,11 @@ from bench.table import Row
 from bench.text import page_bytes
 from mirror import edition
 from mirror.article.article import Article
-from mirror.article.extract import from_page
-from mirror.article.feed import Entry
+from mirror.article.extraction.extract import from_page
+from mirror.article.feeds.feed import Entry
 from mirror.article.identity import Identity
 from mirror.article.jobs import read_entry, read_feed
-from mirror.article.page import Masthead, render
+from mirror.article.render.page import Masthead, render
 from mirror.errors import FormatError
 from mirror.formats.url import article_id
 from mirror.init import first_root

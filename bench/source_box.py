@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import meter
 from bench.table import Row, show
 from bench.text import page_bytes
-from mirror.article.feed import Entry
+from mirror.article.feeds.feed import Entry
 from mirror.article.jobs import read_page
 from mirror.box import Box, Refused
 

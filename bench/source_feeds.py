@@ -13,7 +13,7 @@ import feedparser
 
 from bench.source_sealed import sealed
 from bench.table import Row, show
-from mirror.article.feed import parse_feed
+from mirror.article.feeds.feed import parse_feed
 from mirror.errors import FormatError
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "feeds"

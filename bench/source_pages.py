@@ -11,7 +11,7 @@ from bench.rivals import RIVALS, Extractor
 from bench.source_sealed import sealed
 from bench.table import Row, show
 from bench.text import extracted, page_bytes, scores
-from mirror.article.feed import Entry
+from mirror.article.feeds.feed import Entry
 from mirror.article.jobs import read_page
 from mirror.article.text import visible_text
 

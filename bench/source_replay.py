@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from bench.table import Row, show
 from mirror import build, init
-from mirror.article.feed import fingerprint
+from mirror.article.feeds.feed import fingerprint
 from mirror.box import Refused
 from mirror.cycle import Desk, run_cycle
 from mirror.errors import FetchError, FormatError

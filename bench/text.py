@@ -14,7 +14,7 @@ from collections import Counter
 from pathlib import Path
 
 from mirror.article.entry import Entry
-from mirror.article.extract import read_page
+from mirror.article.extraction.extract import read_page
 from mirror.article.text import visible_text
 from mirror.errors import FormatError
 

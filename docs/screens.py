@@ -21,7 +21,7 @@ from mirror import edition, init
 from mirror.article.article import Article
 from mirror.article.identity import Identity
 from mirror.article.lang import direction
-from mirror.article.page import Masthead
+from mirror.article.render.page import Masthead
 from mirror.article.strings import strings
 from mirror.formats.paths import article_folder, short_id
 from mirror.formats.root import trust_files

@@ -11,8 +11,8 @@ from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mirror.article.fields import Fields, Reading
-from mirror.article.page import Masthead
+from mirror.article.feeds.fields import Fields, Reading
+from mirror.article.render.page import Masthead
 from mirror.box import Box
 from mirror.dag import Dag
 from mirror.database import Database

@@ -116,9 +116,7 @@ async def _take(
         for each in poll.found
         if await in_thread(desk.memory.is_current, each)
     ]
-    late = sum(each.late for _, each in found)
-    if late:
-        summary.warnings.append(f"{late} entries are left for the next poll: no time for them now")
+    summary.late += sum(each.late for _, each in found)
     outcomes: list[Outcome] = []
     for start in range(0, len(found), ROUND):
         outcomes += await _round(desk, found[start : start + ROUND], summary, now=now)

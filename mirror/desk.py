@@ -26,6 +26,8 @@ class Summary:
     unchanged: int = 0
     held: int = 0
     refused: int = 0
+    late: int = 0
+    """Left for the next poll: there was no time for them."""
     waiting: int = 0
     """How many are not signed yet, after this cycle."""
     feeds: int = 0

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from mirror.article.shell import TO_ROOT
+from mirror.article.render.shell import TO_ROOT
 from mirror.formats.encoding import encode_time
 from mirror.formats.index import NEWEST, Index
 from mirror.formats.paths import CHECKPOINT, article_folder, diff_path, revision_path, short_id

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mirror.agenda import Agenda, Standing
+from mirror.backfill import Backfills, Order
 from mirror.database import Database, in_use
 from mirror.formats.encoding import encode_time
 from mirror.hold import Hold
@@ -68,6 +69,8 @@ class Health:
     """The operator's own words for the stop."""
     alerts: list[tuple[str, str]] = field(default_factory=list)
     """Of the last week: when, and what; published all the same."""
+    archives: list[str] = field(default_factory=list)
+    """How far the orders to mirror one have come."""
     feeds: list[FeedHealth] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
     """What else was noted, by name, such as a store's state."""
@@ -116,6 +119,7 @@ def look(db: Database, *, feeds: Iterable[str], root: tuple[int, int], now: int)
         quarantined=Quarantine(db).count(),
         problems=[*summary.get("problems", []), *_to_mend(known)],
         alerts=[(encode_time(when), line) for when, line in agenda.alerts(now=now)],
+        archives=[_archive(each) for each in Backfills(db).rows() if not each.done],
         feeds=known,
         notes=agenda.notes(),
     )
@@ -125,6 +129,13 @@ def _feed(agenda: Agenda, url: str) -> FeedHealth:
     asked = agenda.asked(url)
     times = _time(asked.asked), _time(asked.answered), _time(asked.due)
     return FeedHealth(url, *times, asked.problem, asked.state)
+
+
+def _archive(order: Order) -> str:
+    problem = f"; {order.problem}" if order.problem else ""
+    if order.looking:
+        return f"{order.url}: {order.looked} pages looked through{problem}"
+    return f"{order.url}: {order.entries} of {order.total} entries, {order.new} new{problem}"
 
 
 def _to_mend(feeds: Iterable[FeedHealth]) -> list[str]:

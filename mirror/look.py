@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mirror.article.feed import MAX_FEED_BYTES, Feed
+from mirror.article.feeds.feed import MAX_FEED_BYTES, Feed
 from mirror.article.jobs import find_feeds
 from mirror.box import Refused
 from mirror.errors import FormatError

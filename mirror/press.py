@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mirror import edition
 from mirror.article.article import Article
-from mirror.article.readback import read_back
+from mirror.article.render.readback import read_back
 from mirror.dag import Dag
 from mirror.errors import StoreError
 from mirror.formats.paths import INDEX_PROOF, article_folder, revision_path, short_id

@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter
 
-from mirror.article.feed import Entry
+from mirror.article.feeds.feed import Entry
 from mirror.database import Database
 from mirror.fetch import Validators
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from mirror import init
 from mirror.article.article import Article
 from mirror.article.identity import Identity
-from mirror.article.page import Masthead
+from mirror.article.render.page import Masthead
 from mirror.check.survey import Survey
 from mirror.desk import Desk
 from mirror.errors import FetchError, FormatError, StoreError, VerifyError

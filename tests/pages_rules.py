@@ -13,7 +13,7 @@ from fakes import MemoryStore, open_signer, quiet_desk
 
 from mirror.article.article import Article
 from mirror.article.identity import Identity
-from mirror.article.page import Masthead
+from mirror.article.render.page import Masthead
 from mirror.cycle import publish
 from mirror.formats.root import trust_files
 from mirror.pages.frame import Frame

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from newsroom import feed, item
 
-from mirror.article.feed import fingerprint
+from mirror.article.feeds.feed import fingerprint
 
 START = 1_795_000_000
 STEP_S = 1200

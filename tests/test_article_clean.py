@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.article.clean import clean
-from mirror.article.limits import MAX_ATTRIBUTES, MAX_DEPTH
-from mirror.article.tags import CLEANER
+from mirror.article.cleaning.clean import clean
+from mirror.article.cleaning.limits import MAX_ATTRIBUTES, MAX_DEPTH
+from mirror.article.cleaning.tags import CLEANER
 from mirror.errors import FormatError
 
 HOSTILE = Path(__file__).parent / "data" / "hostile"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from mirror.article.article import Article
 from mirror.article.entry import Entry
-from mirror.article.extract import Told, from_entry, read_page
-from mirror.article.feed import parse_feed
+from mirror.article.extraction.extract import Told, from_entry, read_page
+from mirror.article.feeds.feed import parse_feed
 from mirror.article.text import visible_text
 from mirror.errors import FormatError
 from tests.cost import within

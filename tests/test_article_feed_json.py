@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.article.entry import Entry, Feed
-from mirror.article.feed import parse_feed
-from mirror.article.fields import AS_IT_SAYS, Reading
+from mirror.article.feeds.feed import parse_feed
+from mirror.article.feeds.fields import AS_IT_SAYS, Reading
 from mirror.errors import FormatError
 from tests.cost import within
 from tests.feed_zones import BERLIN

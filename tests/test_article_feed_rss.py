@@ -3,8 +3,8 @@
 import pytest
 
 from mirror.article.entry import Entry, Feed
-from mirror.article.feed import parse_feed
-from mirror.article.fields import AS_IT_SAYS, Reading
+from mirror.article.feeds.feed import parse_feed
+from mirror.article.feeds.fields import AS_IT_SAYS, Reading
 from tests.feed_zones import BERLIN
 
 URL = "https://h.example/feed"

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mirror.article.article import Article
-from mirror.article.clean import clean
-from mirror.article.page import Masthead, render
-from mirror.article.parts import MAX_RAW_BYTES
+from mirror.article.cleaning.clean import clean
 from mirror.article.picture import Picture, name
-from mirror.article.revisions import MAX_LISTED, Revision
-from mirror.article.split import split_block
+from mirror.article.render.page import Masthead, render
+from mirror.article.render.parts import MAX_RAW_BYTES
+from mirror.article.render.revisions import MAX_LISTED, Revision
+from mirror.article.render.split import split_block
 from mirror.article.strings import _TABLE, strings, ui_language
 from mirror.errors import FormatError
 from mirror.pages.story import read_page

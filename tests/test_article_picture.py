@@ -17,10 +17,10 @@ from PIL import Image, ImageCms
 
 from mirror.article import pixels
 from mirror.article.article import Article
-from mirror.article.clean import clean
+from mirror.article.cleaning.clean import clean
 from mirror.article.picture import MAX_PICTURES, Picture, files, name, picture_addresses
 from mirror.article.pixels import MAX_LARGE_BYTES, MAX_LARGE_PX, SMALL_PX, encode
-from mirror.article.shown import shown_blocks
+from mirror.article.render.shown import shown_blocks
 from mirror.box import Box, Refused
 from mirror.errors import FormatError
 from tests.cost import within

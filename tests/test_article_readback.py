@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.article.article import Article
-from mirror.article.clean import clean
-from mirror.article.page import Masthead, render
-from mirror.article.readback import body_of, read_back
+from mirror.article.cleaning.clean import clean
+from mirror.article.render.page import Masthead, render
+from mirror.article.render.readback import body_of, read_back
 from mirror.article.text import plain
 
 MASTHEAD = Masthead("The Harbour", "mirror.example/harbour", "https://harbour.example/")

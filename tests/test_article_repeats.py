@@ -11,7 +11,7 @@ import pytest
 
 from mirror.article.article import Article
 from mirror.article.entry import Entry
-from mirror.article.extract import read_page
+from mirror.article.extraction.extract import read_page
 from mirror.article.repeats import prints, without
 from mirror.article.text import visible_text
 

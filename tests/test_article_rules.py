@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mirror.article.clean import parse_page
+from mirror.article.cleaning.clean import parse_page
 from mirror.article.entry import Entry
-from mirror.article.extract import Told, read_page
-from mirror.article.selectors import MAX_STEPS, compiled, select
-from mirror.article.siterules import SiteRules, check_rules
+from mirror.article.extraction.extract import Told, read_page
+from mirror.article.extraction.selectors import MAX_STEPS, compiled, select
+from mirror.article.extraction.siterules import SiteRules, check_rules
 from mirror.article.text import visible_text
 from mirror.errors import FormatError
 from tests.cost import within

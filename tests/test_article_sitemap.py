@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.article.entry import Entry
-from mirror.article.sitemap import MAX_SITEMAP_BYTES, Sitemap, parse_sitemap
+from mirror.article.feeds.sitemap import MAX_SITEMAP_BYTES, Sitemap, parse_sitemap
 from mirror.errors import FormatError
 from tests.cost import within
 

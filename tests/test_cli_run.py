@@ -334,6 +334,7 @@ def test_a_status_names_the_feed_that_fails(mirror: Mirror, newsroom: Newsroom):
     assert status.returncode == terminal.FAILED
     assert "NOT WELL" in status.stdout
     assert f"FAILED: {newsroom.url('/feed')}: status 503" in status.stdout
+    assert status.stdout.count("status 503") == 1
 
 
 def test_a_watched_status_for_programs_is_json_each_time(mirror: Mirror):

@@ -12,7 +12,7 @@ from fakes import Clock, MemoryStore, audited, docs_of
 from newsroom import PARAGRAPH, Item, Newsroom, feed, item, page
 from PIL import Image
 
-from mirror.article.siterules import SiteRules
+from mirror.article.extraction.siterules import SiteRules
 from mirror.box import Box
 from mirror.cycle import run_cycle
 from mirror.desk import Desk, Summary, to_do
@@ -190,7 +190,7 @@ async def test_a_tarpit_holds_up_its_own_feed_for_a_while_and_loses_nothing(
     summaries = [first] + [await mirror.cycle() for _ in range(12)]
 
     assert 0 < first.new < 30
-    assert any("left for the next poll" in line for line in first.warnings)
+    assert first.late > 0
     assert sum(each.new for each in summaries) == 30
     assert summaries[-1].warnings == []
 

@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mirror.article.article import Article
-from mirror.article.clean import clean
-from mirror.article.extract import from_entry, from_page
-from mirror.article.feed import Entry, Feed, parse_feed
-from mirror.article.fields import AS_IT_SAYS
-from mirror.article.page import render
+from mirror.article.cleaning.clean import clean
+from mirror.article.extraction.extract import from_entry, from_page
+from mirror.article.feeds.feed import Entry, Feed, parse_feed
+from mirror.article.feeds.fields import AS_IT_SAYS
+from mirror.article.render.page import render
 from mirror.errors import FormatError
 
 FUZZ = int(os.environ.get("FUZZ", "1"))

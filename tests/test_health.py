@@ -1,11 +1,13 @@
 """How a mirror is: what makes it well, and what may be told to strangers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes import NOW, ORIGIN, Clock, MemoryStore, draft, open_signer, quiet_desk
 
 from mirror.agenda import Agenda, Answer, Pace
+from mirror.backfill import Backfills, Document
 from mirror.cli.status import told
 from mirror.cycle import run_cycle
 from mirror.database import Database
@@ -140,6 +142,24 @@ async def test_entries_in_quarantine_are_counted(signer: Signer):
 
     assert health.quarantined == 1
     assert any("1 in quarantine: `mirror quarantine list`" in e for e in told(health))
+
+
+def test_an_archive_that_is_being_mirrored_is_shown_with_how_far_it_is(signer: Signer):
+    orders = Backfills(signer.state.db)
+    with signer.state.transaction():
+        orders.ask("https://news.example/old", FEED, now=NOW)
+        orders.ask("https://news.example/sitemap", FEED, now=NOW)
+        done = replace(orders.rows()[0], ahead=(), done=NOW)
+        orders.put(done)
+    shown = [line for line in told(seen(signer)) if line.startswith("  archive")]
+    found = next(order for order in orders.rows() if not order.done)
+    read = replace(found, ahead=(), behind=(Document("u"),), total=9, entries=4, new=2, problem="x")
+    with signer.state.transaction():
+        orders.put(read)
+    later = [line for line in told(seen(signer)) if line.startswith("  archive")]
+
+    assert shown == [f"  archive   {found.url}: 0 pages looked through"]
+    assert later == [f"  archive   {found.url}: 4 of 9 entries, 2 new; x"]
 
 
 async def test_strangers_are_told_no_feed_no_path_and_no_problem(signer: Signer):

@@ -19,7 +19,7 @@ from hostile.through import Outcome, Way, render_of
 from newsroom import Newsroom, feed, numbered
 from test_cycle import RSS, Mirror
 
-from mirror.article.clean import clean
+from mirror.article.cleaning.clean import clean
 from mirror.box import Box
 from mirror.fetch import Fetcher
 from mirror.signer import Signer

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mirror.article.feed import Entry, Feed
+from mirror.article.extraction.siterules import SiteRules
+from mirror.article.feeds.feed import Entry, Feed
 from mirror.article.identity import Identity, identify, named_by, rules_for
-from mirror.article.siterules import SiteRules
 from mirror.formats.url import article_id, urn_id
 
 URL = "https://news.example/feed"

@@ -14,8 +14,8 @@ from pages_rules import LANGUAGES, MASTHEAD, Page, frame
 
 from mirror.article.article import Article
 from mirror.article.lang import Direction, direction
-from mirror.article.page import render
-from mirror.article.parts import MAX_PART_BYTES
+from mirror.article.render.page import render
+from mirror.article.render.parts import MAX_PART_BYTES
 from mirror.pages.changes import Edition, changes_page, compared
 from mirror.pages.words import TABLE
 from tests.cost import within

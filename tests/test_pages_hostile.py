@@ -16,10 +16,10 @@ from pages_rules import EVIL, LANGUAGES, Page, frame, story
 from test_pages_feeds import ATOM, parsed
 
 from mirror.article.article import Article
-from mirror.article.clean import clean
+from mirror.article.cleaning.clean import clean
 from mirror.article.lang import direction, normalised
-from mirror.article.page import Masthead, render
-from mirror.article.shown import shown_blocks
+from mirror.article.render.page import Masthead, render
+from mirror.article.render.shown import shown_blocks
 from mirror.article.text import plain_of_html, shortened
 from mirror.formats.index import Item, cut_title
 from mirror.pages.aliases import alias_page

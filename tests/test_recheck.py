@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror import recheck
-from mirror.article.feed import Entry
+from mirror.article.feeds.feed import Entry
 from mirror.database import Database
 from mirror.recheck import MAX_HTML_CHARS, STEPS, Recheck, Rechecks, gap_s
 

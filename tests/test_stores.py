@@ -14,7 +14,7 @@ import brotli
 import pytest
 from fakes import MemoryStore
 
-from mirror.article.parts import compressed_size
+from mirror.article.render.parts import compressed_size
 from mirror.errors import FormatError, StoreError
 from mirror.stores import Store, write
 from mirror.stores import dir as dir_module

@@ -19,8 +19,8 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from mirror.article.article import NO_BREAK
-from mirror.article.feed import Entry, Feed
-from mirror.article.siterules import SiteRules
+from mirror.article.extraction.siterules import SiteRules
+from mirror.article.feeds.feed import Entry, Feed
 from mirror.errors import FormatError
 from mirror.formats.url import article_id, canonical_url, urn_id
 

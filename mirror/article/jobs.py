@@ -2,16 +2,18 @@
 
 from contextlib import suppress
 
-from mirror.article import extract, feed, pixels
+from mirror.article import pixels
 from mirror.article.article import Article
-from mirror.article.discover import feeds_in
 from mirror.article.entry import Entry
-from mirror.article.extract import Told
-from mirror.article.feed import Feed
-from mirror.article.fields import AS_IT_SAYS, Reading
+from mirror.article.extraction import extract
+from mirror.article.extraction.extract import Told
+from mirror.article.extraction.siterules import SiteRules
+from mirror.article.feeds import feed
+from mirror.article.feeds.discover import feeds_in
+from mirror.article.feeds.feed import Feed
+from mirror.article.feeds.fields import AS_IT_SAYS, Reading
+from mirror.article.feeds.sitemap import Sitemap, parse_sitemap
 from mirror.article.picture import Picture
-from mirror.article.sitemap import Sitemap, parse_sitemap
-from mirror.article.siterules import SiteRules
 from mirror.errors import FormatError
 
 _TEXT = "".join(
@@ -32,12 +34,12 @@ _EMPTY_PAGE = "<html><body><form><p>Log in</p></form></body></html>"
 
 
 def read_feed(body: bytes, *, url: str, content_type: str, reading: Reading = AS_IT_SAYS) -> Feed:
-    """See `mirror.article.feed.parse_feed`."""
+    """See `mirror.article.feeds.feed.parse_feed`."""
     return feed.parse_feed(body, url=url, content_type=content_type, reading=reading)
 
 
 def read_entry(body: bytes, *, entry: Entry, lang: str) -> Article:
-    """See `mirror.article.extract.from_entry`; the hostile bytes are in `entry`."""
+    """See `mirror.article.extraction.extract.from_entry`; the hostile bytes are in `entry`."""
     return extract.from_entry(entry, lang=lang)
 
 
@@ -64,7 +66,7 @@ def read_page(
     lang: str,
     rules: SiteRules | None = None,
 ) -> Told:
-    """See `mirror.article.extract.read_page`."""
+    """See `mirror.article.extraction.extract.read_page`."""
     return extract.read_page(
         body, entry=entry, url=url, content_type=content_type, lang=lang, rules=rules
     )
@@ -76,17 +78,17 @@ def read_picture(body: bytes, *, url: str, large_px: int = 0) -> Picture:
 
 
 def read_sitemap(body: bytes, *, url: str) -> Sitemap:
-    """See `mirror.article.sitemap.parse_sitemap`."""
+    """See `mirror.article.feeds.sitemap.parse_sitemap`."""
     return parse_sitemap(body, url=url)
 
 
 def find_feeds(body: bytes, *, url: str, content_type: str) -> tuple[str, ...]:
-    """See `mirror.article.discover.feeds_in`."""
+    """See `mirror.article.feeds.discover.feeds_in`."""
     return feeds_in(body, url=url, content_type=content_type)
 
 
 def warm_up() -> None:
-    """Run each job once, so that every parser has loaded what it loads on first use.
+    """Run what jobs do at first, so that every parser has loaded what it loads on first use.
 
     Afterwards the worker can open no file.
     """

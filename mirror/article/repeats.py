@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from mirror.article.article import Article
-from mirror.article.select import letters
+from mirror.article.cleaning.select import letters
 from mirror.article.text import visible_text
 
 MIN_LETTERS = 25

@@ -106,7 +106,8 @@ def _judge(
         line = judge(quarantine, [each.key for each in some]) if some else ""
         left = quarantine.count()
     if not line:
-        complain("nothing is in quarantine")
+        dropped = "; what was dropped is named by its id" if troubles else ""
+        complain(f"nothing is in quarantine{dropped}")
         return FAILED
     if arguments.json:
         ids = [id_of(each)[:SHORT] for each in some]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mirror.article.article import Article
-from mirror.article.readback import read_back
-from mirror.article.shown import shown_blocks
+from mirror.article.render.readback import read_back
+from mirror.article.render.shown import shown_blocks
 from mirror.formats.paths import revision_path
 from mirror.pages.changes import lines
 

@@ -83,6 +83,10 @@ def _show_summary(summary: Summary) -> None:
         complain(problem)
     counts = ("new", "revised", "unchanged", "held", "refused")
     say(", ".join(f"{getattr(summary, name)} {name}" for name in counts))
+    if summary.late:
+        say(f"{summary.late} left for the next poll: no time for them in this one")
+    if summary.rechecked:
+        say(f"{summary.rechecked} pages were asked again, as planned")
     if summary.waiting:
         say(f"{summary.waiting} waiting: `mirror waiting` shows them")
     if summary.quarantined:

@@ -10,8 +10,8 @@ from typing import Any
 
 from mirror import build, init
 from mirror.article.article import Article
-from mirror.article.page import Masthead, render
 from mirror.article.picture import files as picture_files
+from mirror.article.render.page import Masthead, render
 from mirror.article.text import visible_text
 from mirror.cli import backfill
 from mirror.cli.terminal import DONE, FAILED, Verbs, add_allow_host, answer, progress, say, verb

@@ -61,7 +61,8 @@ def told(health: Health) -> list[str]:
         f"  root      {health.root}, until {health.root_ends}",
         f"  cycle     {health.cycle or 'none yet'}",
     ]
-    lines += [f"    {problem}" for problem in health.problems]
+    shown_below = {feed.problem for feed in health.feeds}
+    lines += [f"    {problem}" for problem in health.problems if problem not in shown_below]
     if health.stopped:
         reason = f" ({health.reason})" if health.reason else ""
         lines.append(f"  STOPPED   since {health.stopped}{reason}: `mirror release` ends it")
@@ -73,6 +74,7 @@ def told(health: Health) -> list[str]:
         count = health.quarantined
         lines.append(f"  trouble   {count} in quarantine: `mirror quarantine list` says why")
     lines += [f"  look      {when}  {line}" for when, line in health.alerts]
+    lines += [f"  archive   {line}" for line in health.archives]
     for feed in health.feeds:
         lines += [f"  feed      {feed.url}", f"    {_standing(feed)}"]
     return lines + [f"  {name:9} {value}" for name, value in health.notes.items()]

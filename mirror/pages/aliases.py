@@ -2,7 +2,7 @@
 
 from html import escape
 
-from mirror.article.shell import TO_ROOT
+from mirror.article.render.shell import TO_ROOT
 from mirror.formats.index import AnyItem, Item
 from mirror.pages.fit import ROOMS, shown
 from mirror.pages.frame import Frame, article_path

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from html import escape
 
 from mirror.article.lang import Direction
-from mirror.article.readback import read_back
-from mirror.article.shell import TO_ROOT, in_line
+from mirror.article.render.readback import read_back
+from mirror.article.render.shell import TO_ROOT, in_line
 from mirror.article.text import plain
 from mirror.pages.fit import MAX_PAGE, fitting
 from mirror.pages.frame import Frame, day

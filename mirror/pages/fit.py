@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeVar
 
-from mirror.article.parts import HEADER_BYTES, MAX_PART_BYTES, compressed_size
-from mirror.article.shell import in_line
+from mirror.article.render.parts import HEADER_BYTES, MAX_PART_BYTES, compressed_size
+from mirror.article.render.shell import in_line
 from mirror.article.text import plain, shortened
 from mirror.pages.story import Story, Told
 

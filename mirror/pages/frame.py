@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from html import escape
 
 from mirror.article.lang import direction
-from mirror.article.page import Masthead
-from mirror.article.shell import LISTS_HEAD, opening, site_links
+from mirror.article.render.page import Masthead
+from mirror.article.render.shell import LISTS_HEAD, opening, site_links
 from mirror.article.strings import Strings, strings, ui_language
 from mirror.formats.encoding import encode_time
 from mirror.formats.paths import article_folder

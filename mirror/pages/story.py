@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mirror.article.lang import Direction
-from mirror.article.readback import body_of
+from mirror.article.render.readback import body_of
 from mirror.article.text import plain, plain_of_html, shortened
 
 SUMMARY_CHARS = 200

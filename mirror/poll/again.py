@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mirror.article.feed import Feed
+from mirror.article.feeds.feed import Feed
 from mirror.article.identity import identify
 from mirror.errors import FetchError
 from mirror.fetch import Fetched, Validators

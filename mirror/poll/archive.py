@@ -13,10 +13,10 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from mirror.article.entry import Entry
-from mirror.article.feed import MAX_FEED_BYTES, Feed
+from mirror.article.feeds.feed import MAX_FEED_BYTES, Feed
+from mirror.article.feeds.sitemap import Sitemap
 from mirror.article.identity import Identity
 from mirror.article.jobs import read_sitemap
-from mirror.article.sitemap import Sitemap
 from mirror.backfill import Document, Order, Wanted
 from mirror.box import Refused
 from mirror.errors import FetchError

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from mirror.article.article import Article
 from mirror.article.entry import Entry
-from mirror.article.extract import Told
+from mirror.article.extraction.extract import Told
 from mirror.article.identity import rules_for
 from mirror.article.jobs import read_entries, read_entry, read_page
 from mirror.box import Refused, one_line

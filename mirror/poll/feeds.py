@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from mirror.agenda import Answer
 from mirror.article.entry import Entry
-from mirror.article.feed import MAX_FEED_BYTES, Feed, fingerprint
-from mirror.article.fields import AS_IT_SAYS
+from mirror.article.feeds.feed import MAX_FEED_BYTES, Feed, fingerprint
+from mirror.article.feeds.fields import AS_IT_SAYS
 from mirror.article.identity import identify
 from mirror.article.jobs import read_feed
 from mirror.box import Refused

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from mirror.agenda import Agenda, Answer
 from mirror.article.article import Article
 from mirror.article.entry import Entry
-from mirror.article.fields import AS_IT_SAYS, Reading
+from mirror.article.extraction.siterules import SiteRules
+from mirror.article.feeds.fields import AS_IT_SAYS, Reading
 from mirror.article.identity import Identity
-from mirror.article.siterules import SiteRules
 from mirror.backfill import Order
 from mirror.box import Box
 from mirror.fetch import Fetcher, Validators

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from mirror.article.siterules import SiteRules, check_rules
+from mirror.article.extraction.siterules import SiteRules, check_rules
 from mirror.errors import FormatError
 from mirror.fetch import Proxy
 from mirror.formats.checkpoint import check_origin

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 from mirror.article.article import Article
 from mirror.article.identity import Identity
-from mirror.article.page import Masthead, render
 from mirror.article.picture import files
-from mirror.article.revisions import Revision
+from mirror.article.render.page import Masthead, render
+from mirror.article.render.revisions import Revision
 from mirror.article.text import visible_text
 from mirror.errors import FormatError, StateError
 from mirror.formats import tlog

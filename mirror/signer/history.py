@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from mirror.article.revisions import MAX_LISTED, Revision
+from mirror.article.render.revisions import MAX_LISTED, Revision
 from mirror.errors import StateError
 from mirror.formats.encoding import encode_time
 from mirror.formats.record import Doc, Void

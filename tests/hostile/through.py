@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from hostile.corpus import Item
 from hostile.meter import MIB, Meter
-from mirror.article import jobs, pixels, sitemap
+from mirror.article import jobs, pixels
 from mirror.article.article import Article
-from mirror.article.feed import Entry, Feed
-from mirror.article.fields import AS_IT_SAYS, Fields, Reading
-from mirror.article.page import Masthead, render
+from mirror.article.feeds import sitemap
+from mirror.article.feeds.feed import Entry, Feed
+from mirror.article.feeds.fields import AS_IT_SAYS, Fields, Reading
+from mirror.article.render.page import Masthead, render
 from mirror.box import Box, Refused
 from mirror.errors import FormatError
 from mirror.poll.entries import BATCH, BATCH_CHARS

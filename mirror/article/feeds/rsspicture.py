@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from mirror.article.feeds.rssvalues import dicts_in, text_in, value_in
 from mirror.article.links import absolute, host_of
-from mirror.article.rssvalues import dicts_in, text_in, value_in
 
 MIN_WIDTH = 3
 """Narrower ones count readers."""

@@ -5,8 +5,8 @@ from html import escape
 
 from lxml import etree
 
-from mirror.article.context import Context
-from mirror.article.figure import (
+from mirror.article.cleaning.context import Context
+from mirror.article.cleaning.figure import (
     Figure,
     alternative,
     described,
@@ -16,11 +16,11 @@ from mirror.article.figure import (
     picture_url,
     split_legend,
 )
+from mirror.article.cleaning.limits import MAX_BODY_CHARS
+from mirror.article.cleaning.shape import demoted, is_figure, is_hidden, is_list, is_table, text_of
+from mirror.article.cleaning.tags import DROPPED, EMBEDS, HEADINGS, INLINE, PARAGRAPHS
 from mirror.article.lang import normalised
-from mirror.article.limits import MAX_BODY_CHARS
 from mirror.article.links import linkable
-from mirror.article.shape import demoted, is_figure, is_hidden, is_list, is_table, text_of
-from mirror.article.tags import DROPPED, EMBEDS, HEADINGS, INLINE, PARAGRAPHS
 from mirror.article.text import plain, shortened, single_spaced, without_controls
 from mirror.errors import FormatError
 

@@ -9,10 +9,10 @@ import re
 
 from mirror.article.dates import zone_of
 from mirror.article.entry import Entry, Feed
-from mirror.article.fields import AS_IT_SAYS, Reading
-from mirror.article.jsonfeed import is_json, parse_json
-from mirror.article.plainxml import parse_fields
-from mirror.article.rss import parse_rss
+from mirror.article.feeds.fields import AS_IT_SAYS, Reading
+from mirror.article.feeds.jsonfeed import is_json, parse_json
+from mirror.article.feeds.plainxml import parse_fields
+from mirror.article.feeds.rss import parse_rss
 from mirror.errors import FormatError
 
 __all__ = ["MAX_FEED_BYTES", "Entry", "Feed", "fingerprint", "parse_feed"]

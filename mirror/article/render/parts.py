@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Callable, Sequence
 
-from mirror.article.split import split_block
+from mirror.article.render.split import split_block
 from mirror.errors import FormatError
 
 MAX_PART_BYTES = 12_000

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mirror.article.selectors import MAX_STEPS, Selector, compiled
+from mirror.article.extraction.selectors import MAX_STEPS, Selector, compiled
 from mirror.errors import FormatError
 
 

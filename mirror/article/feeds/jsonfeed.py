@@ -27,12 +27,12 @@ from mirror.article.entry import (
     tags_of,
     title_of,
 )
-from mirror.article.fulltext import Body, best_body
+from mirror.article.feeds.fulltext import Body, best_body
+from mirror.article.feeds.prolog import MAX_ENTRIES, MAX_TAGS
+from mirror.article.feeds.xmlbytes import MAX_REFERENCES
 from mirror.article.lang import normalised
 from mirror.article.links import absolute
-from mirror.article.prolog import MAX_ENTRIES, MAX_TAGS
 from mirror.article.text import plain, without_controls
-from mirror.article.xmlbytes import MAX_REFERENCES
 from mirror.errors import FormatError
 
 MAX_GROUPS = 100_000

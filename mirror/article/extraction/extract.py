@@ -7,17 +7,17 @@ from lxml import html
 
 from mirror.article.article import Article
 from mirror.article.charset import decoded
-from mirror.article.clean import body_blocks, clean, page_blocks, parse_page
+from mirror.article.cleaning.clean import body_blocks, clean, page_blocks, parse_page
+from mirror.article.cleaning.figure import Figure, figure_html
+from mirror.article.cleaning.limits import MAX_PAGE_BYTES, MAX_PAGE_TAGS, check_depth, check_markup
+from mirror.article.cleaning.select import letters
 from mirror.article.entry import MAX_TAGS, Entry, change_of
-from mirror.article.figure import Figure, figure_html
+from mirror.article.extraction.maintext import main_lines
+from mirror.article.extraction.metadata import Metadata, metadata
+from mirror.article.extraction.siterules import SiteRules
+from mirror.article.extraction.sitetext import Ruled, ruled
 from mirror.article.lang import direction, normalised
-from mirror.article.limits import MAX_PAGE_BYTES, MAX_PAGE_TAGS, check_depth, check_markup
 from mirror.article.links import absolute, original
-from mirror.article.maintext import main_lines
-from mirror.article.metadata import Metadata, metadata
-from mirror.article.select import letters
-from mirror.article.siterules import SiteRules
-from mirror.article.sitetext import Ruled, ruled
 from mirror.article.strings import strings
 from mirror.article.text import visible_text, without_controls
 from mirror.errors import FormatError

@@ -14,13 +14,13 @@ from lxml import etree
 
 from mirror.article.dates import utc
 from mirror.article.entry import Entry, Feed, guid_of, markup_of, names_of, tags_of, title_of
-from mirror.article.fields import Fields
-from mirror.article.fulltext import Body, best_body
+from mirror.article.feeds.fields import Fields
+from mirror.article.feeds.fulltext import Body, best_body
+from mirror.article.feeds.prolog import MAX_ENTRIES, check_prolog
+from mirror.article.feeds.xmlbytes import OPTIONS, local_name, mended, utf8_xml
 from mirror.article.lang import normalised
 from mirror.article.links import absolute
-from mirror.article.prolog import MAX_ENTRIES, check_prolog
 from mirror.article.text import plain_of_html, without_controls
-from mirror.article.xmlbytes import OPTIONS, local_name, mended, utf8_xml
 from mirror.errors import FormatError
 
 MAX_VALUES = 100

@@ -2,7 +2,7 @@
 
 import re
 
-from mirror.article.xmlbytes import check_xml, elements_only
+from mirror.article.feeds.xmlbytes import check_xml, elements_only
 from mirror.errors import FormatError
 
 MAX_ENTRIES = 500

@@ -19,11 +19,11 @@ from mirror.article.entry import (
     tags_of,
     title_of,
 )
-from mirror.article.fulltext import Body, best_body
+from mirror.article.feeds.fulltext import Body, best_body
+from mirror.article.feeds.rsspicture import picture_of
+from mirror.article.feeds.rssvalues import dicts_in, text_in, value_in
 from mirror.article.lang import normalised
 from mirror.article.links import absolute
-from mirror.article.rsspicture import picture_of
-from mirror.article.rssvalues import dicts_in, text_in, value_in
 from mirror.article.text import plain, plain_of_html, without_controls
 
 

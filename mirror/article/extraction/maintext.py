@@ -9,8 +9,8 @@ from lxml import html
 from trafilatura.external import jt_stoplist_init
 from trafilatura.settings import Document
 
-from mirror.article.limits import LIBRARY_ERRORS
-from mirror.article.shape import text_of
+from mirror.article.cleaning.limits import LIBRARY_ERRORS
+from mirror.article.cleaning.shape import text_of
 from mirror.errors import FormatError
 
 

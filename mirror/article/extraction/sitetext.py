@@ -11,12 +11,12 @@ from itertools import islice
 
 from lxml import etree
 
+from mirror.article.cleaning.figure import picture_url
+from mirror.article.cleaning.tags import PARAGRAPHS
 from mirror.article.dates import utc
 from mirror.article.entry import MAX_TITLE_CHARS, names_of, tags_of
-from mirror.article.figure import picture_url
-from mirror.article.selectors import select
-from mirror.article.siterules import SiteRules, compiled_rules
-from mirror.article.tags import PARAGRAPHS
+from mirror.article.extraction.selectors import select
+from mirror.article.extraction.siterules import SiteRules, compiled_rules
 from mirror.article.text import plain, shortened
 
 MAX_VALUES = 50

@@ -12,9 +12,9 @@ from typing import Any
 
 from lxml import etree
 
+from mirror.article.cleaning.shape import text_of
 from mirror.article.entry import MAX_TITLE_CHARS, names_of, tags_of
 from mirror.article.lang import normalised
-from mirror.article.shape import text_of
 from mirror.article.text import plain_of_html, shortened
 
 MAX_JSON_CHARS = 500_000

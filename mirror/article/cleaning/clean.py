@@ -13,17 +13,17 @@ from collections.abc import Sequence
 
 from lxml import etree, html
 
-from mirror.article.context import Context
-from mirror.article.flow import Flow
-from mirror.article.limits import (
+from mirror.article.cleaning.context import Context
+from mirror.article.cleaning.flow import Flow
+from mirror.article.cleaning.limits import (
     MAX_BODY_CHARS,
     MAX_BODY_TAGS,
     MAX_TEXT_BYTES,
     check_depth,
     check_markup,
 )
-from mirror.article.select import article_blocks, letters
-from mirror.article.tags import CLEANER
+from mirror.article.cleaning.select import article_blocks, letters
+from mirror.article.cleaning.tags import CLEANER
 from mirror.article.text import visible_text, without_controls
 from mirror.errors import FormatError
 

@@ -8,8 +8,8 @@ from itertools import chain, islice, takewhile
 
 from lxml import etree
 
+from mirror.article.cleaning.shape import text_of
 from mirror.article.links import absolute, host_of
-from mirror.article.shape import text_of
 from mirror.article.strings import Strings
 from mirror.article.text import plain, plain_of_html, shortened
 

@@ -9,14 +9,14 @@ from typing import Any
 import feedparser
 from feedparser.encodings import convert_to_utf8
 
+from mirror.article.cleaning.limits import LIBRARY_ERRORS
 from mirror.article.entry import Feed, older_of
+from mirror.article.feeds.prolog import MAX_ENTRIES, capped, check_elements, check_prolog
+from mirror.article.feeds.rssentry import Around, entry_of, line_in
+from mirror.article.feeds.rssvalues import dicts_in, text_in, value_in
+from mirror.article.feeds.xmlbytes import sound
 from mirror.article.lang import normalised
-from mirror.article.limits import LIBRARY_ERRORS
 from mirror.article.links import absolute
-from mirror.article.prolog import MAX_ENTRIES, capped, check_elements, check_prolog
-from mirror.article.rssentry import Around, entry_of, line_in
-from mirror.article.rssvalues import dicts_in, text_in, value_in
-from mirror.article.xmlbytes import sound
 from mirror.errors import FormatError
 
 MIN_NOT_ASCII = 8

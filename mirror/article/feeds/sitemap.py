@@ -16,10 +16,10 @@ from lxml import etree
 
 from mirror.article.dates import utc
 from mirror.article.entry import MAX_TITLE_CHARS, Entry, line_of, tags_of
+from mirror.article.feeds.xmlbytes import OPTIONS, check_xml, local_name, mended, utf8_xml
 from mirror.article.lang import normalised
 from mirror.article.links import absolute
 from mirror.article.text import plain_of_html
-from mirror.article.xmlbytes import OPTIONS, check_xml, local_name, mended, utf8_xml
 from mirror.errors import FormatError
 
 MAX_SITEMAP_BYTES = 8 * 1024 * 1024

@@ -3,8 +3,8 @@
 from lxml import etree
 
 from mirror.article.charset import decoded
-from mirror.article.clean import parse_page
-from mirror.article.limits import MAX_PAGE_BYTES, MAX_PAGE_TAGS, check_depth, check_markup
+from mirror.article.cleaning.clean import parse_page
+from mirror.article.cleaning.limits import MAX_PAGE_BYTES, MAX_PAGE_TAGS, check_depth, check_markup
 from mirror.article.links import absolute
 from mirror.article.text import without_controls
 from mirror.errors import FormatError

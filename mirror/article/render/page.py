@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from html import escape
 
 from mirror.article.article import Article
-from mirror.article.parts import fits, in_parts
-from mirror.article.revisions import NEWEST, Revision, listing, stamp
-from mirror.article.shell import TO_ROOT, in_line, opening, own_words, site_links
-from mirror.article.shown import shown_blocks
+from mirror.article.render.parts import fits, in_parts
+from mirror.article.render.revisions import NEWEST, Revision, listing, stamp
+from mirror.article.render.shell import TO_ROOT, in_line, opening, own_words, site_links
+from mirror.article.render.shown import shown_blocks
 from mirror.article.strings import Strings, strings
 from mirror.article.text import plain, shortened
 

@@ -1,0 +1,1 @@
+"""Hostile HTML to clean blocks."""

@@ -1,0 +1,1 @@
+"""An article out of a page: what is its text, and what the page says of it."""

@@ -1,0 +1,1 @@
+"""Feeds and lists of pages, in each format that newsrooms write them."""

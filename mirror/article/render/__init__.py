@@ -1,0 +1,1 @@
+"""An article's own pages, and back."""
