@@ -9,7 +9,7 @@ import re
 import sys
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,11 +20,14 @@ from typing import TypeVar
 from bench.table import Row, show
 from mirror import build, init
 from mirror.article.feeds.feed import fingerprint
+from mirror.article.render.readback import read_back
+from mirror.article.text import visible_text
 from mirror.box import Refused
 from mirror.cycle import Desk, run_cycle
 from mirror.errors import FetchError, FormatError
 from mirror.fetch import Fetched, Validators
 from mirror.formats.note import Note
+from mirror.formats.paths import revision_path, short_id
 from mirror.formats.record import Doc, parse
 from mirror.settings import Settings
 
@@ -36,6 +39,7 @@ EXPECTED = {"bbc": (561, 229), "feed_novaya": (748, 62), "verstka": (81, 4), "me
 WORKERS = 2
 
 _ITEM = re.compile(rb"<item[\s>].*?</item>", re.DOTALL)
+_FIGURE = re.compile(r"<figure.*?</figure>", re.DOTALL)
 _NAME = [
     re.compile(rb"<%b\b[^>]*>(.*?)</%b>" % (tag, tag), re.DOTALL) for tag in (b"guid", b"link")
 ]
@@ -58,6 +62,9 @@ class Count:
     """Snapshots that are not the one before but for their date."""
     new: int
     edits: int
+    """Of title or text, as the expected ones were counted."""
+    pictures: int = 0
+    """Edits of nothing but a picture."""
     problems: tuple[str, ...] = ()
 
 
@@ -133,6 +140,8 @@ def _rows(name: str, ours: Count, naive: Count) -> Iterator[Row]:
         f"{ours.new} / {ours.edits}",
         f"{new} / {edits} ± 1 %: {off}",
     )
+    if ours.pictures:
+        yield Row("  and edits of nothing but the picture, revisions too", f"{ours.pictures}")
     if ours.problems:
         yield Row(f"  problems, the first: {ours.problems[0]:.60}", f"{len(ours.problems)}")
     yield Row("  snapshots that had to be parsed", f"{ours.looked_at:,}")
@@ -173,7 +182,8 @@ async def _replayed(archive: Path) -> Count:
         settings = folder / "mirror.toml"
         async with build.desk(settings, feed_only(settings)) as real:
             poller = replace(real.poller, fetcher=feed, box=Here())  # type: ignore[arg-type]
-            desk = replace(real, poller=poller, site=Memory(), dag=None)
+            site = Memory()
+            desk = replace(real, poller=poller, site=site, dag=None)
             for snapshot in snapshots(archive):
                 total += 1
                 print_ = fingerprint(snapshot.body)
@@ -183,7 +193,7 @@ async def _replayed(archive: Path) -> Count:
                 looked_at += 1
                 summary = await run_cycle(desk, now=partial(int, snapshot.time))
                 problems += summary.problems
-            return Count(total, looked_at, *counted(desk), tuple(problems))
+            return Count(total, looked_at, *counted(desk, site.kept), tuple(problems))
 
 
 def _first(archive: Path) -> int:
@@ -197,12 +207,20 @@ def feed_only(path: Path) -> Settings:
     return settings.model_copy(update={"feeds": feeds})
 
 
-def counted(desk: Desk) -> tuple[int, int]:
-    """Return how many first and how many further revisions of articles are in the log."""
+def counted(desk: Desk, kept: Mapping[str, bytes]) -> tuple[int, int, int]:
+    """Return how many first revisions the log has, further ones, and those of a picture alone."""
     records = desk.state.records(0, desk.state.log().size)
-    docs = [parse(Note.parse(record).text) for record in records]
-    revisions = [doc.rev for doc in docs if isinstance(doc, Doc) and doc.t == "doc"]
-    return revisions.count(1), len(revisions) - revisions.count(1)
+    found = [parse(Note.parse(record).text) for record in records]
+    docs = [doc for doc in found if isinstance(doc, Doc) and doc.t == "doc"]
+    later = [(short_id(doc.id), doc.rev) for doc in docs if doc.rev > 1]
+    pictures = sum(_words(kept, *each) == _words(kept, each[0], each[1] - 1) for each in later)
+    return len(docs) - len(later), len(later) - pictures, pictures
+
+
+def _words(kept: Mapping[str, bytes], short: str, rev: int) -> tuple[str, str]:
+    article = read_back([kept[revision_path(short, rev)]])
+    assert article
+    return article.title, visible_text(_FIGURE.sub("", " ".join(article.blocks)))
 
 
 def naively(archive: Path) -> Count:

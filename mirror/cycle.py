@@ -10,7 +10,6 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict, replace
 
 from mirror import decide
-from mirror.decide import Later
 from mirror.desk import Desk, Summary
 from mirror.errors import MirrorError
 from mirror.formats.encoding import encode_time
@@ -167,7 +166,6 @@ async def _round(
     left = await in_thread(decide.let_wait, rules, decisions, batch, now=now())
     if left and FULL not in summary.problems:
         summary.problems.append(FULL)
-    left |= {each.identity.id for each in decisions if isinstance(each, Later)}
     decided = {each.identity.id for each in (*drafts, *decisions) if not isinstance(each, Waiting)}
     outcomes = [
         Outcome(

@@ -11,27 +11,13 @@ from mirror.article.article import Article
 from mirror.article.identity import Identity
 from mirror.formats.paths import short_id
 from mirror.formats.url import article_id
-from mirror.hold import Hold, Proposal, Waiting
+from mirror.hold import Hold, Proposal, Waiting, is_too_soon
 from mirror.poll import Found
 from mirror.signer import Draft, Signer
-from mirror.state import ArticleState, State
+from mirror.state import State
 
-FEW_REVISIONS = 4
-"""Which an article has in its first hour, with corrections of corrections."""
-MIN_GAP_S = 600
-"""Between two later ones: a source that changes with every look would fill the log."""
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """Was revised so often, and so lately, that this edit is to be met again."""
-
-    short: str
-    identity: Identity
-
-
-Decision = Draft | Proposal | Waiting | Later
-"""To be appended; to be kept waiting; waits, and was taken back; not now."""
+Decision = Draft | Proposal | Waiting
+"""To be appended; to be kept waiting; waits, and was taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +64,10 @@ def decide(rules: Rules, article: Article, identity: Identity, source: str) -> D
     """Return what to do with an article as its feed `source` has it now, if anything."""
     draft = to_publish(rules, article, identity, source)
     held = draft.held if draft else None
-    if held and _is_too_soon(held, rules.now):
-        return Later(held.short, identity)
     # What was withdrawn comes back on the operator's word alone.
     withdrawn = bool(held and held.void)
-    if rules.quiet and not withdrawn:
+    soon = bool(held and is_too_soon(rev=held.rev, time=held.time, now=rules.now))
+    if rules.quiet and not withdrawn and not soon:
         return draft
     held = held if draft else rules.state.find(identity.keys)
     short = held.short if held else short_id(identity.id)
@@ -92,7 +77,7 @@ def decide(rules: Rules, article: Article, identity: Identity, source: str) -> D
     if draft is None:
         return waiting
     proposal = Proposal(article, identity, source, waiting.short if waiting else short, withdrawn)
-    return _proposed(rules, proposal, waiting, draft)
+    return _proposed(replace(rules, waits=rules.waits or soon), proposal, waiting, draft)
 
 
 def _proposed(
@@ -103,10 +88,6 @@ def _proposed(
     if rules.hold.is_rejected(proposal, rules.configured):
         return None
     return proposal if rules.waits or proposal.held else draft
-
-
-def _is_too_soon(held: ArticleState, now: int) -> bool:
-    return held.rev >= FEW_REVISIONS and 0 <= now - held.time < MIN_GAP_S
 
 
 def decide_all(rules: Rules, found: Iterable[tuple[str, Found]]) -> tuple[list[Decision], int]:

@@ -356,6 +356,20 @@ async def test_a_source_that_changes_with_every_look_does_not_fill_the_log(
     assert await mirror.wrong() == []
 
 
+async def test_an_edit_that_came_too_soon_is_published_though_its_feed_forgets_it(
+    mirror: Mirror, newsroom: Newsroom
+):
+    for n in range(20):
+        offers(newsroom, item(1, text=f"Version {n}."))
+        await mirror.cycle()
+    offers(newsroom, item(2))
+    waits = (await mirror.cycle()).waiting
+    done = await mirror.cycle(later_s=600)
+
+    assert (waits, done.revised, done.waiting) == (1, 1, 0)
+    assert "Version 19." in mirror.read("https://news.example/story/1")
+
+
 # Pictures.
 
 

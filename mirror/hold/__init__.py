@@ -24,7 +24,7 @@ from mirror.database import Database
 from mirror.errors import StateError
 from mirror.hold.waiting import Proposal, Room, Switches, Waiting
 
-__all__ = ["FULL", "Hold", "Proposal", "Switches", "Waiting"]
+__all__ = ["FULL", "Hold", "Proposal", "Switches", "Waiting", "is_too_soon"]
 
 MAX_WAITING = 20_000
 """Articles: half a year of a busy newsroom. Each feed has half of what the others leave: one that
@@ -35,6 +35,9 @@ MAX_BYTES = 1 << 30
 MAX_REJECTED = 100_000
 """Names; more than one look at all that waits rejects. The oldest go first: what they stood for is
 proposed again only if its feed still has it, and shows it in another form."""
+FEW_REVISIONS, MIN_GAP_S = 4, 600
+"""Revisions that an article has in its first hour, with corrections of corrections, and what must
+lie between two later ones: a source that changes with every look would fill the log."""
 FULL = "a feed has no more room for what waits: approve or reject some"
 
 _COLUMNS = (
@@ -184,8 +187,10 @@ class Hold:
         ripe = switches.holding is None and delay_s is not None
         return self._db.rows(
             f"{_SELECT} WHERE problem='' AND NOT going AND"
-            " (approved OR (? AND NOT waiting.held AND since<=?)) ORDER BY waiting.n LIMIT ?",
-            (ripe, now - (delay_s or 0), most),
+            " (approved OR (? AND NOT waiting.held AND since<=?"
+            " AND NOT (COALESCE(article.rev, 0)>=? AND article.time BETWEEN ? AND ?)))"
+            " ORDER BY waiting.n LIMIT ?",
+            (ripe, now - (delay_s or 0), FEW_REVISIONS, now - MIN_GAP_S + 1, now, most),
         )
 
     def settle(self, done: Iterable[int], refused: Mapping[int, str]) -> None:
@@ -236,6 +241,11 @@ class Hold:
         if self._db.row("SELECT COUNT(*) FROM rejected")[0] > MAX_REJECTED:
             oldest = "SELECT at FROM rejected ORDER BY at DESC LIMIT 1 OFFSET ?"
             self._db.execute(f"DELETE FROM rejected WHERE at<({oldest})", (MAX_REJECTED - 1,))  # noqa: S608
+
+
+def is_too_soon(*, rev: int, time: int, now: int) -> bool:
+    """Return whether an edit waits: revision `rev`, of `time`, is one of many, and just made."""
+    return rev >= FEW_REVISIONS and 0 <= now - time < MIN_GAP_S
 
 
 def _waiting(row: Sequence[object]) -> Waiting:
