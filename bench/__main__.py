@@ -5,7 +5,7 @@ Processor time, not wall clock: a busy machine does not change it much. Exits 0 
 
 import sys
 
-from bench import audit, bulk, daemon, dag, one, pages, serve, source
+from bench import audit, bulk, daemon, dag, fetch, one, pages, serve, source, stores
 from bench.table import show
 
 PARTS = {
@@ -17,6 +17,8 @@ PARTS = {
     "daemon": daemon.run,
     "dag": dag.run,
     "source": source.run,
+    "fetch": fetch.run,
+    "stores": stores.run,
 }
 
 

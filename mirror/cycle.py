@@ -10,7 +10,7 @@ from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import asdict, replace
 
 from mirror import decide
-from mirror.desk import Desk, Summary
+from mirror.desk import Desk, Summary, relist
 from mirror.errors import MirrorError
 from mirror.formats.encoding import encode_time
 from mirror.formats.paths import CHECKPOINT
@@ -45,6 +45,7 @@ async def run_cycle(
     due = desk.poller.sources if due is None else due
     summary = Summary(feeds=len(due))
     summary.warnings += await _begin(desk, now=now)
+    await relist(desk, now=now)  # readers wait for a mirror that works, and feeds may be slow
     summary.problems += await desk.press.withdraw(now=now)
     await _publish_waiting(desk, summary, delay_s=None, now=now)
     plans, orders = desk.memory.rechecks(now=now()), desk.memory.orders(now=now())
@@ -53,6 +54,7 @@ async def run_cycle(
         async for some in outcomes:
             progress(f"{sum(len(poll.found) for poll in some)} entries")
             await _take(desk, some, summary, now=now)
+            await relist(desk, now=now)
             asked.update(poll.source.url for poll in some if poll.answer)
     # After the polls: what they bring may correct what is due.
     await _publish_waiting(desk, summary, delay_s=desk.delay_s, now=now)

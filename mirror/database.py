@@ -81,8 +81,23 @@ CREATE TABLE withdrawal(short TEXT PRIMARY KEY, code TEXT NOT NULL, asked INT NO
 CREATE TABLE backfill(url TEXT PRIMARY KEY, next TEXT NOT NULL, pages INT NOT NULL,
   entries INT NOT NULL, at INT NOT NULL, done INT NOT NULL) WITHOUT ROWID;
 """
+_FOURTH = """
+CREATE TABLE copy(name TEXT PRIMARY KEY, generation INT NOT NULL, root BLOB NOT NULL,
+  size INT NOT NULL, at INT NOT NULL, target INT NOT NULL, part INT NOT NULL, after TEXT)
+  WITHOUT ROWID;
+CREATE TABLE copy_garbage(name TEXT, path TEXT, due INT NOT NULL, PRIMARY KEY(name, path))
+  WITHOUT ROWID;
+CREATE TABLE mirror(url TEXT PRIMARY KEY, role TEXT NOT NULL, state TEXT NOT NULL,
+  since INT NOT NULL, announced INT, reason TEXT NOT NULL, due INT NOT NULL,
+  blocked_in TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE probe(n INTEGER PRIMARY KEY, url TEXT NOT NULL, vantage TEXT NOT NULL,
+  at INT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL, took_ms INT NOT NULL);
+CREATE INDEX probe_url ON probe(url, at);
+CREATE TABLE rotation(n INTEGER PRIMARY KEY, at INT NOT NULL, did TEXT NOT NULL,
+  url TEXT NOT NULL, reason TEXT NOT NULL);
+"""
 _DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_READONLY")
-_STEPS = (_FIRST, _SECOND, _THIRD)
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """What leads from one edition's tables to the next's; the file says how many were taken."""
 
 

@@ -1,5 +1,6 @@
 """What a cycle works with, what it is told to do, and what it tells of it."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -7,14 +8,18 @@ from mirror import decide, edition
 from mirror.agenda import Agenda, Pace
 from mirror.backfill import Backfills
 from mirror.dag import Dag
+from mirror.formats.paths import CHECKPOINT
 from mirror.hold import Hold
 from mirror.memory import Memory
 from mirror.poll import Poller, Source
 from mirror.press import Press
-from mirror.signer import Signer
+from mirror.signer import Signer, listing
 from mirror.state import State
 from mirror.stores import Store
+from mirror.threads import in_thread
 from mirror.withdrawal import Withdrawals
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -106,5 +111,28 @@ def to_do(desk: Desk, *, now: int) -> list[Source] | None:
         waits or bool(desk.memory.rechecks(now=now)) or bool(Withdrawals(desk.state.db).pending())
     )
     waits = waits or Backfills(desk.state.db).is_due(now=now)
+    waits = waits or listing.is_due(desk.state.db, now=now)
     sources = [source for source in desk.poller.sources if source.url in due]
     return sources if sources or waits else None
+
+
+async def relist(desk: Desk, *, now: Callable[[], int]) -> bool:
+    """Publish the list of mirrors if it is to be another; return whether.
+
+    Before any feed is asked: readers wait for a mirror that works.
+
+    Raises:
+        StateError: to go on could sign a fork.
+        StoreError: the site's folder or the database could not be written.
+    """
+    if not await in_thread(listing.is_due, desk.state.db, now=now()):
+        return False
+    desk.signer.check_root(now=now())
+    desk.signer.check_not_behind(desk.site.name, await desk.site.get(CHECKPOINT))
+    await desk.press.publish(now=now)  # what a crash left appended and unpublished
+    await desk.press.settle()
+    done = await in_thread(desk.signer.relist, now=now())
+    await desk.press.publish(now=now)
+    if done:
+        logger.info("the list of mirrors was published anew")
+    return done

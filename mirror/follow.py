@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 LOOK_S = 2.0  # between two looks at whether the site has changed: one row of the database
 RETRY_S = 10.0  # after a failure, doubled each time
 MAX_RETRY_S = 900.0
-AGAIN_S = 3600.0  # with nothing new: to see that the node still holds and shows it
+AGAIN_S = 3600.0  # with nothing new: to see that the place still holds and shows it
 
 
 class Follower(Protocol):
@@ -34,8 +34,10 @@ class Follower(Protocol):
             StoreError: it is not there, and is to be tried again.
         """
 
-    async def collect(self) -> None:
+    async def collect(self) -> int | None:
         """Remove there what the site no longer has, if it is time.
+
+        Return when (Unix seconds) there is more to remove, None if that is not known.
 
         Raises:
             StoreError: not done.
@@ -44,24 +46,34 @@ class Follower(Protocol):
 
 async def follow_once(follower: Follower, db: Database, *, now: Callable[[], int]) -> str:
     """Bring a place to the present site; return in words what came of it."""
-    word = await _followed(follower)
+    return (await _turn(follower, db, now=now))[0]
+
+
+async def _turn(
+    follower: Follower, db: Database, *, now: Callable[[], int]
+) -> tuple[str, int | None]:
+    """Follow once; return in words what came of it, and when there is something to remove."""
+    try:
+        word = await follower.follow()
+    except StoreError as e:
+        word = f"failed: {e}"
     try:
         await in_thread(_note, db, follower.name, word, now=now())
     except StoreError as e:  # the cycles say what is wrong with the disk, and go on later
         logger.warning("%s: not noted: %s", follower.name, e)
-    return word
+    return word, None if _failed(word) else await _collected(follower, now=now)
 
 
-async def _followed(follower: Follower) -> str:
+def _failed(word: str) -> bool:
+    return word.startswith("failed")
+
+
+async def _collected(follower: Follower, *, now: Callable[[], int]) -> int | None:
     try:
-        root = await follower.follow()
-    except StoreError as e:
-        return f"failed: {e}"
-    try:
-        await follower.collect()
+        return await follower.collect()
     except StoreError as e:  # readers have what they came for
         logger.warning("%s: not tidied: %s", follower.name, e)
-    return root
+        return now() + int(MAX_RETRY_S)
 
 
 async def follow_always(
@@ -73,24 +85,34 @@ async def follow_always(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Keep a place at the present site until cancelled."""
-    held, said, since, wait = -1, "", 0.0, RETRY_S
+    held, said, since, wait, due = None, "", 0.0, RETRY_S, None
     while True:
-        generation = await in_thread(dag.generation)
+        generation = await _generation(dag)
         if generation != held or since >= AGAIN_S:
-            word = await follow_once(follower, db, now=now)
-            failed = word.startswith("failed")
+            word, due = await _turn(follower, db, now=now)
+            failed = _failed(word)
             if word != said:
                 level = logging.WARNING if failed else logging.INFO
                 logger.log(level, "%s: %s", follower.name, word)
             said, since = word, 0.0
             if failed:
-                held = -1
+                held = None
                 await sleep(wait)
                 wait = min(2 * wait, MAX_RETRY_S)
                 continue
             held, wait = generation, RETRY_S
+        elif due is not None and now() >= due:
+            due = await _collected(follower, now=now)
         await sleep(LOOK_S)
         since += LOOK_S
+
+
+async def _generation(dag: Dag) -> int:
+    """Return what the site is at, -1 where the database can not be read: following says why."""
+    try:
+        return await in_thread(dag.generation)
+    except StoreError:
+        return -1
 
 
 def _note(db: Database, name: str, word: str, *, now: int) -> None:

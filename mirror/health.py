@@ -12,8 +12,10 @@ from mirror.backfill import Backfills, Order
 from mirror.database import Database, in_use
 from mirror.formats.encoding import encode_time
 from mirror.hold import Hold
+from mirror.mirrors import Mirror, Mirrors, Role, State
 from mirror.quarantine import Quarantine
-from mirror.state import State
+from mirror.signer import listing
+from mirror.state import State as Log
 
 LATE_S = 2 * 3600  # the clock speaks hourly: two missed hours are no chance
 TO_MEND: dict[Standing, str] = {
@@ -34,6 +36,24 @@ class FeedHealth:
     """"" also for a feed that is gone."""
     problem: str
     state: Standing = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorHealth:
+    """A mirror as `mirror status` shows it; times as in records, "" for never."""
+
+    url: str
+    role: Role
+    state: State
+    since: str
+    listed: str
+    """Since when it is announced."""
+    reason: str
+
+    @property
+    def works(self) -> bool:
+        """Whether nothing is known to be wrong with it."""
+        return self.state in ("healthy", "suspect")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +92,9 @@ class Health:
     archives: list[str] = field(default_factory=list)
     """How far the orders to mirror one have come."""
     feeds: list[FeedHealth] = field(default_factory=list)
+    mirrors: list[MirrorHealth] = field(default_factory=list)
+    list_kept: str = ""
+    """Why the list of mirrors is signed as it was and not as it would be, "" if that is not so."""
     notes: dict[str, Any] = field(default_factory=dict)
     """What else was noted, by name, such as a store's state."""
 
@@ -91,7 +114,7 @@ def look(db: Database, *, feeds: Iterable[str], root: tuple[int, int], now: int)
     Raises:
         StateError: the database is damaged.
     """
-    state, agenda = State(db), Agenda(db)
+    state, agenda = Log(db), Agenda(db)
     log = state.log()
     at, summary = agenda.noted("cycle") or (0, {})
     silent = now - log.cosigned
@@ -121,7 +144,9 @@ def look(db: Database, *, feeds: Iterable[str], root: tuple[int, int], now: int)
         alerts=[(encode_time(when), line) for when, line in agenda.alerts(now=now)],
         archives=[_archive(each) for each in Backfills(db).rows() if not each.done],
         feeds=known,
-        notes=agenda.notes(),
+        mirrors=[_mirror(each) for each in Mirrors(db).rows()],
+        list_kept=listing.refusal(db, now=now),
+        notes={name: word for name, word in agenda.notes().items() if not name.startswith(".")},
     )
 
 
@@ -129,6 +154,11 @@ def _feed(agenda: Agenda, url: str) -> FeedHealth:
     asked = agenda.asked(url)
     times = _time(asked.asked), _time(asked.answered), _time(asked.due)
     return FeedHealth(url, *times, asked.problem, asked.state)
+
+
+def _mirror(mirror: Mirror) -> MirrorHealth:
+    shown = mirror.url, mirror.role, mirror.state
+    return MirrorHealth(*shown, _time(mirror.since), _time(mirror.announced or 0), mirror.reason)
 
 
 def _archive(order: Order) -> str:

@@ -39,6 +39,10 @@ class Withdrawals:
         query = "SELECT short, code FROM withdrawal WHERE done IS NULL ORDER BY asked, short"
         return [(short, code) for short, code in self._db.rows(query)]
 
+    def shorts(self) -> list[str]:
+        """Return the short ids of all that was ordered."""
+        return [short for (short,) in self._db.rows("SELECT short FROM withdrawal ORDER BY short")]
+
     def find(self, short: str) -> Withdrawal | None:
         """Return the order about an article, done or not."""
         row = self._db.row("SELECT * FROM withdrawal WHERE short=?", (short,))

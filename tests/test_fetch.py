@@ -437,6 +437,32 @@ async def test_five_redirects_are_followed_and_a_sixth_is_not():
     assert words == "refused: more than 5 redirects"
 
 
+async def test_a_mirrors_redirect_is_a_failure_and_not_followed():
+    async with (
+        hops("http://10.0.0.1/") as host,
+        Fetcher(allow_hosts=[host], mirrors=True) as fetcher,
+    ):
+        with pytest.raises(FetchError, match="status 302: a redirect, which no mirror may send"):
+            await fetcher.get(f"http://{host}/0", max_bytes=99)
+
+
+async def test_mirrors_are_asked_to_close_each_connection():
+    async def handler(request: web.Request) -> web.Response:
+        return web.Response(text=request.headers.get("Connection", ""))
+
+    async with site(handler) as host, Fetcher(allow_hosts=[host], mirrors=True) as fetcher:
+        answer = await fetcher.get(f"http://{host}/", max_bytes=99)
+
+    assert answer.body == b"close"
+
+
+async def test_a_body_can_be_cut_at_its_limit_instead_of_refused():
+    async with answer(b"12345") as host, Fetcher(allow_hosts=[host]) as fetcher:
+        found = await fetcher.get(f"http://{host}/", max_bytes=3, cut=True)
+
+    assert found.body == b"123"
+
+
 async def test_a_redirect_in_a_circle_ends():
     async with hops("0") as host:
         assert await reason(host, "/0") == "refused: more than 5 redirects"

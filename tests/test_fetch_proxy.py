@@ -102,6 +102,21 @@ async def test_a_redirect_over_a_proxy_is_checked_like_the_first_address(scheme:
     assert seen.targets == [("news.example", 80)]
 
 
+@pytest.mark.parametrize("scheme", OPENED)
+async def test_a_handshake_that_hangs_behind_a_proxy_ends_in_time(scheme: str):
+    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(60)
+
+    async with (
+        listening(Seen(), hang) as mute,
+        OPENED[scheme]({("news.example", 443): mute.address}) as seen,
+        asyncio.timeout(15),
+    ):
+        error = await failure(f"{scheme}://{seen.address}", "https://news.example/", timeout_s=0.5)
+
+    assert "too slow: not done in 0.5 s" in str(error)
+
+
 async def test_an_allowed_host_goes_over_the_proxy_as_well():
     async with answer(b"in") as host, socks5({("news.example", 8080): host}) as seen:
         url = "http://news.example:8080/"

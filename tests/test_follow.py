@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ class Place:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.fails = self.untidy = ""
+        self.due: list[int | None] = []
 
     async def follow(self) -> str:
         self.asked.append("follow")
@@ -29,10 +30,11 @@ class Place:
             raise StoreError(self.fails)
         return "root"
 
-    async def collect(self) -> None:
+    async def collect(self) -> int | None:
         self.asked.append("collect")
         if self.untidy:
             raise StoreError(self.untidy)
+        return self.due.pop(0) if self.due else None
 
 
 class Sleep:
@@ -62,9 +64,11 @@ class Site:
         with self.db.transaction():
             self.dag.apply({"checkpoint": b"%d" % self.dag.generation()})
 
-    async def follow(self, sleep: Sleep) -> list[float]:
+    async def follow(
+        self, sleep: Sleep, *, now: Callable[[], int] = lambda: 7, beside: Dag | None = None
+    ) -> list[float]:
         with pytest.raises(asyncio.CancelledError):
-            await follow_always(self.place, self.db, self.dag, now=lambda: 7, sleep=sleep)
+            await follow_always(self.place, self.db, beside or self.dag, now=now, sleep=sleep)
         return sleep.slept
 
 
@@ -156,3 +160,44 @@ async def test_a_database_that_is_locked_or_full_ends_no_follower(
     assert "place: not noted:" in caplog.text
     assert Agenda(site.db).noted("place") is None
     beside.close()
+
+
+async def test_what_is_due_to_be_removed_waits_for_no_hour(site: Site):
+    """Five minutes after the heads, and not at the next look at whether all is still there."""
+    sleep = Sleep(int(310 / LOOK_S))
+    site.place.due = [300, None]
+    await site.follow(sleep, now=lambda: int(sum(sleep.slept)))
+
+    assert site.place.asked == ["follow", "collect", "collect"]
+
+
+async def test_what_can_not_be_removed_is_tried_again_in_a_while(site: Site):
+    sleep = Sleep(int(2.5 * MAX_RETRY_S / LOOK_S))
+    site.place.untidy = "it refuses"
+    await site.follow(sleep, now=lambda: int(sum(sleep.slept)))
+
+    assert site.place.asked == ["follow", "collect", "collect", "collect"]
+
+
+async def test_nothing_is_removed_where_following_failed(site: Site):
+    sleep = Sleep(5)
+    site.place.due = [0] * 9
+    site.place.fails = "it is gone"
+    await site.follow(sleep)
+
+    assert set(site.place.asked) == {"follow"}
+
+
+async def test_a_database_that_can_not_be_read_for_a_while_ends_no_follower(site: Site):
+    class Locked(Dag):
+        left = 3
+
+        def generation(self) -> int:
+            self.left -= 1
+            if 0 <= self.left < 2:
+                raise StoreError("not read: database is locked")
+            return super().generation()
+
+    await site.follow(Sleep(6), beside=Locked(site.db, site.dag.site))
+
+    assert site.place.asked.count("follow") >= 2

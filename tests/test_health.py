@@ -13,8 +13,9 @@ from mirror.cycle import run_cycle
 from mirror.database import Database
 from mirror.errors import Failure
 from mirror.health import LATE_S, Health, look
+from mirror.mirrors import Mirror, Mirrors
 from mirror.quarantine import Quarantine, Trouble
-from mirror.signer import Signer
+from mirror.signer import Signer, listing
 
 FEED = "https://news.example/feed"
 YEAR = 366 * 24 * 3600
@@ -179,3 +180,39 @@ async def test_a_daemon_that_has_ended_is_not_called_running(tmp_path: Path):
     signer.state.close()
 
     assert (running, seen(signer).running) == (True, False)
+
+
+async def test_mirrors_that_do_not_work_are_shown_and_why(signer: Signer):
+    await published(signer)
+    rows = (
+        Mirror("https://a.example/", "public", "healthy", NOW, announced=NOW),
+        Mirror("https://b.example/", "public", "blocked", NOW, announced=NOW, reason="two say so"),
+        Mirror("https://s.example/", "spare", "healthy", NOW),
+        Mirror("https://t.example/", "spare"),
+    )
+    with signer.state.transaction():
+        for each in rows:
+            Mirrors(signer.state.db).put(each)
+        listing.permit(signer.state.db, to=9, now=NOW)
+    health = seen(signer)
+    lines = told(health)
+
+    assert health.ok
+    assert "  mirrors   2 listed, of which 1 work; 1 of 2 spares would" in lines
+    assert "    https://b.example/  blocked since 2026-11-18T11:06:40Z: two say so" in lines
+    assert "    https://t.example/  new: not seen yet" in lines
+    assert not [line for line in lines if "//a.example" in line or "//s.example" in line]
+    assert health.notes == {}
+
+
+async def test_a_list_that_is_not_signed_for_its_loss_is_named_with_what_to_do(signer: Signer):
+    rows = [Mirror(f"https://{n}.example/", "public", "healthy", announced=NOW) for n in range(3)]
+    with signer.state.transaction():
+        for each in rows:
+            Mirrors(signer.state.db).put(each)
+    await published(signer)
+    with signer.state.transaction():
+        for each in rows:
+            Mirrors(signer.state.db).put(replace(each, announced=None, state="lying"))
+
+    assert any("NOT SIGNED: 0 of 3 mirrors would be left" in line for line in told(seen(signer)))

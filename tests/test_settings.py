@@ -1,5 +1,6 @@
 """The settings file: every key explained, and every mistake named with what to do about it."""
 
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -20,10 +21,15 @@ url = "https://news.example/feed"
 """
 
 
+def uncommented(text: str) -> str:
+    """Return a settings file with the sections in use that it only shows."""
+    return re.sub(r"(?m)^#(?=\S)", "", text)
+
+
 def keys_with_a_comment_above(file: Path) -> set[str]:
     """Return `section.key` and `section` of the lines that have an explanation above them."""
     found, section, before = set(), "", ""
-    for line in file.read_text().splitlines():
+    for line in uncommented(file.read_text()).splitlines():
         if line.startswith("["):
             section = line.strip("[]")
             name = section
@@ -75,7 +81,9 @@ def with_key(section: str, line: str) -> str:
 
 def test_the_example_file_loads_and_explains_every_key():
     loaded = Settings.load(EXAMPLE)
+    shown = Settings.parse(uncommented(EXAMPLE.read_text()).encode(), EXAMPLE)
 
+    assert (len(shown.stores), len(shown.mirrors), len(shown.vantages)) == (1, 1, 1)
     assert keys_with_a_comment_above(EXAMPLE) == every_key(type(loaded))
 
 

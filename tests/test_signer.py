@@ -4,6 +4,7 @@ import itertools
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from fakes import (
@@ -27,9 +28,12 @@ from fakes import (
     root_from_scratch,
     story,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mirror.article.identity import Identity
 from mirror.cycle import publish, run_cycle
+from mirror.desk import relist
 from mirror.edition import REFRESH_S, refreshed_files, signed_files, unsigned_files
 from mirror.errors import SettingsError, StateError, StoreError
 from mirror.formats import tlog
@@ -37,8 +41,10 @@ from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.index import Index
 from mirror.formats.note import Note, timestamp
 from mirror.formats.paths import CHECKPOINT, INDEX_PROOF, article_folder, short_id
+from mirror.mirrors import Mirror, Mirrors
+from mirror.mirrors import State as Standing
 from mirror.pages.archive import last_written
-from mirror.signer import Draft, Signer
+from mirror.signer import Draft, Signer, listing
 from mirror.site import KEEP_INDEX_S, KEEP_PARTIAL_S
 
 DAY = 24 * 3600
@@ -165,6 +171,220 @@ async def test_two_rounds_at_once_cannot_both_append(signer: Signer):
 
     assert signer.state.log().size == 2
     assert signer.state.count() == 1
+
+
+# The list of mirrors.
+
+
+def announce(signer: Signer, *numbers: int) -> None:
+    """Have these, and no others, be announced."""
+    mirrors = Mirrors(signer.state.db)
+    with signer.state.transaction():
+        for each in mirrors.rows():
+            mirrors.put(replace(each, announced=None))
+        for number in numbers:
+            url = f"https://m{number}.example/"
+            mirrors.put(Mirror(url, "public", "healthy", announced=NOW + number))
+
+
+def listed(signer: Signer, store: MemoryStore) -> list[str]:
+    return [each.url for each in newest_index(signer, store).mirrors]
+
+
+async def relisted(signer: Signer, store: MemoryStore, *, now: int) -> bool:
+    return await relist(quiet_desk(signer, store), now=lambda: now)
+
+
+async def test_the_index_lists_the_announced_mirrors_in_their_order(
+    signer: Signer, store: MemoryStore
+):
+    with signer.state.transaction():
+        for n, url in enumerate(
+            ("https://z.example/", "http://a.onion/", "https://g.example/ipns/k/")
+        ):
+            row = Mirror(url, "public", "healthy", announced=NOW + n, blocked_in=("BY", "RU")[n:])
+            Mirrors(signer.state.db).put(row)
+        Mirrors(signer.state.db).put(Mirror("https://spare.example/", "spare", "healthy"))
+    await round_(signer, store, 1)
+    found = newest_index(signer, store).mirrors
+    page = store.kept["mirrors.html"].decode()
+
+    assert [(each.url, each.kind, each.since, each.blocked_in) for each in found] == [
+        ("https://z.example/", "https", NOW, ("BY", "RU")),
+        ("http://a.onion/", "onion", NOW + 1, ("RU",)),
+        ("https://g.example/ipns/k/", "gateway", NOW + 2, ()),
+    ]
+    assert page.index("https://z.example/") < page.index("http://a.onion/")
+    assert "blocked in" in page
+    assert "spare" not in page
+    assert await audited(store.kept, signer.root) == []
+
+
+async def test_a_change_of_the_list_alone_is_a_round_of_one_index(
+    signer: Signer, store: MemoryStore
+):
+    await round_(signer, store, 1, 2)
+    announce(signer, 1)
+    before = dict(store.kept)
+    first = await relisted(signer, store, now=NOW + 60)
+    again = await relisted(signer, store, now=NOW + 61)
+    changed = {path for path, data in store.kept.items() if before.get(path) != data}
+
+    assert (first, again) == (True, False)
+    assert [doc.t for doc in docs_of(signer)] == ["doc", "doc", "index", "index"]
+    assert listed(signer, store) == ["https://m1.example/"]
+    assert "https://m1.example/" in store.kept["mirrors.html"].decode()
+    assert not [path for path in changed if path.startswith("a/")]
+    assert len(changed) < 16
+    assert await audited(store.kept, signer.root, now=NOW + 60) == []
+
+
+async def test_a_country_leaves_the_list_after_a_good_day(signer: Signer, store: MemoryStore):
+    def seen(state: Standing, since: int, *countries: str) -> None:
+        row = Mirror("https://m.example/", "public", state, since, NOW, "", 0, countries)
+        with signer.state.transaction():
+            Mirrors(signer.state.db).put(row)
+
+    told = []
+    seen("blocked", NOW, "RU")
+    await round_(signer, store, 1)
+    for state, since, countries, now in (
+        ("suspect", NOW + 60, (), NOW + 60),
+        ("blocked", NOW + 90, ("BY",), NOW + 90),
+        ("healthy", NOW + 100, (), NOW + 100 + DAY - 1),
+        ("healthy", NOW + 100, (), NOW + 100 + DAY),
+    ):
+        seen(state, since, *countries)
+        await relisted(signer, store, now=now)
+        told += [each.blocked_in for each in newest_index(signer, store).mirrors]
+
+    assert told == [("RU",), ("BY", "RU"), ("BY", "RU"), ()]
+
+
+async def test_no_list_is_signed_before_there_is_an_article(signer: Signer, store: MemoryStore):
+    announce(signer, 1)
+
+    assert not await relisted(signer, store, now=NOW)
+    assert store.kept == {}
+
+    await round_(signer, store, 1)
+
+    assert listed(signer, store) == ["https://m1.example/"]
+
+
+async def test_a_list_that_comes_back_is_not_removed_with_its_older_twin(
+    signer: Signer, store: MemoryStore
+):
+    await round_(signer, store, 1)
+    for numbers in ((1,), (1, 2), (1,), (1, 2)):
+        announce(signer, *numbers)
+        assert await relisted(signer, store, now=NOW - DAY)  # the clock was set back
+    await run_cycle(quiet_desk(signer, store), now=lambda: NOW + KEEP_INDEX_S + DAY)
+
+    assert listed(signer, store) == ["https://m1.example/", "https://m2.example/"]
+    assert await audited(store.kept, signer.root, now=NOW + KEEP_INDEX_S + DAY) == []
+
+
+async def test_a_list_too_long_for_an_index_is_cut_and_stops_nothing(
+    signer: Signer, store: MemoryStore
+):
+    with signer.state.transaction():
+        for n in range(300):
+            url = f"https://{'m' * 60}{n}.example/"
+            Mirrors(signer.state.db).put(Mirror(url, "public", "healthy", announced=NOW + n))
+    signer.append([draft(signer, n, text="x") for n in range(30)], now=NOW)
+    await publish(quiet_desk(signer, store), now=Clock())
+
+    assert 100 < len(listed(signer, store)) < 256
+    assert await audited(store.kept, signer.root) == []
+
+
+async def test_a_list_that_lost_most_is_not_signed_and_articles_are(
+    signer: Signer, store: MemoryStore
+):
+    announce(signer, 1, 2, 3)
+    await round_(signer, store, 1)
+    announce(signer, 3)
+    assert not await relisted(signer, store, now=NOW + 5)
+    await round_(signer, store, 2, now=NOW + 10)
+
+    assert len(listed(signer, store)) == 3
+    assert newest_index(signer, store).count == 2
+    assert "1 of 3 mirrors would be left" in listing.refusal(signer.state.db, now=NOW)
+    assert "`mirror mirrors shrink --to 1`" in listing.refusal(signer.state.db, now=NOW)
+
+    announce(signer, 3, 4)  # one was replaced
+
+    assert listing.refusal(signer.state.db, now=NOW) == ""
+    assert await relisted(signer, store, now=NOW + 20)
+    assert listed(signer, store) == ["https://m3.example/", "https://m4.example/"]
+
+
+@pytest.mark.parametrize(
+    ("to", "after_s", "signs"), [(1, 60, True), (2, 60, False), (1, DAY, False)]
+)
+async def test_a_loss_is_signed_when_the_operator_says_to_how_few_and_lately(
+    signer: Signer, store: MemoryStore, to: int, after_s: int, signs: bool
+):
+    announce(signer, 1, 2, 3, 4)
+    await round_(signer, store, 1)
+    announce(signer, 4)
+    with signer.state.transaction():
+        listing.permit(signer.state.db, to=to, now=NOW)
+    done = await relisted(signer, store, now=NOW + after_s)
+
+    assert done == signs
+    assert len(listed(signer, store)) == (1 if signs else 4)
+
+
+async def test_a_permission_is_for_one_loss(signer: Signer, store: MemoryStore):
+    announce(signer, *range(8))
+    await round_(signer, store, 1)
+    with signer.state.transaction():
+        listing.permit(signer.state.db, to=0, now=NOW)
+    announce(signer, 1, 2, 3)
+    assert await relisted(signer, store, now=NOW + 1)
+    announce(signer)
+
+    assert not await relisted(signer, store, now=NOW + 2)
+    assert len(listed(signer, store)) == 3
+
+
+@settings(max_examples=30)
+@given(st.lists(st.tuples(st.sets(st.integers(0, 9)), st.booleans()), max_size=12))
+def test_no_list_ever_loses_more_than_half_unasked(steps: list[tuple[set[int], bool]]):
+    with TemporaryDirectory() as folder:
+        signer = open_signer(Path(folder))
+        before = 0
+        for at, (numbers, article) in enumerate([({1}, True), *steps], 1):
+            announce(signer, *numbers)
+            now = NOW + at
+            if article:
+                signer.append([draft(signer, at)], now=now)
+            else:
+                signer.relist(now=now)
+            with signer.state.transaction():
+                signer.state.mark_published(signer.state.log().size, now=now)
+            after = listing.signed(signer.state.db).mirrors
+            wanted = {f"https://m{number}.example/" for number in numbers}
+
+            assert 2 * len(after) >= before
+            assert {each.url for each in after} == wanted or 2 * len(wanted) < before
+            before = len(after)
+        signer.state.close()
+
+
+async def test_an_index_that_counts_fewer_articles_is_not_signed(
+    signer: Signer, store: MemoryStore
+):
+    await round_(signer, store, 1, 2, 3)
+    with signer.state.transaction():
+        signer.state.db.execute("DELETE FROM article WHERE n=2")
+    announce(signer, 1)
+
+    with pytest.raises(StateError, match="2 articles, and the last index counts 3"):
+        signer.relist(now=NOW + 1)
+    assert signer.state.log().size == 4
 
 
 # Boundaries.

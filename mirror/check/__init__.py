@@ -49,7 +49,7 @@ async def check(
         SettingsError: the target, the root or the memory is not there or not readable.
         VerifyError: the root is not signed by its holders, or contradicts the memory.
     """
-    memory = await asyncio.to_thread(lambda: recall(remember, _pinned(root)))
+    memory = await asyncio.to_thread(lambda: recall(remember, pinned(root)))
     place, path, kind = await asyncio.to_thread(_locate, target, fetcher)
     found = memory.root if kind == "file" else await follow_roots(place, memory.root)
     survey = Survey(place, Trust(found, now(), memory.seen))
@@ -70,7 +70,13 @@ async def check(
     return replace(report, not_shown=said)
 
 
-def _pinned(file: Path) -> Root:
+def pinned(file: Path) -> Root:
+    """Return the root in a file that somebody trusts.
+
+    Raises:
+        SettingsError: the file is not readable.
+        VerifyError: what it holds is no root that its holders signed.
+    """
     try:
         with file.open("rb") as stream:
             return pinned_root(stream.read(root_format.MAX_BYTES + 1))

@@ -43,6 +43,12 @@ def first_part(path: str) -> str:
     return f"{part[1]}.html" if part else path
 
 
+def revision_named(copy: bytes) -> str | None:
+    """Return the name of the revision that an `index.html` says it is a copy of (A1)."""
+    named = _NAMED.findall(copy)
+    return named[-1].decode() if named else None
+
+
 async def _page_of(place: Place, path: str) -> str:
     """Return the file that has the record for `path`: for a part or a signature, another one."""
     page = _BESIDE.sub("", path)
@@ -77,10 +83,10 @@ async def _page(survey: Survey, path: str) -> Outcome:
     if short and name == "index.html":
         # A head for people: it names the revision that it is a copy of, and nothing else is taken.
         copy = await survey.place.read(path, MAX_BYTES)
-        named = _NAMED.findall(copy)
-        if not named:
+        named = revision_named(copy)
+        if named is None:
             raise FetchError(f"{path}: names no revision")
-        path = f"{folder}/{named[-1].decode()}"
+        path = f"{folder}/{named}"
     page = await examine(survey.place, path, survey.trust, wanted=short)
     believed = page.believed
     doc = believed.doc
@@ -111,7 +117,7 @@ async def _page(survey: Survey, path: str) -> Outcome:
 
 async def _since(place: Place, listed: Listed, found: Outcome, believed: Believed) -> Outcome:
     """Return `found` with what the catalogue says of the article today (A5)."""
-    item = await _item(place, listed, believed.doc.n)
+    item = await item_of(place, listed, believed.doc.n)
     if item is None:
         return found
     status: Status = listing.status(believed.doc, item)
@@ -128,8 +134,13 @@ async def _since(place: Place, listed: Listed, found: Outcome, believed: Believe
     return replace(found, status=status, title=item.title)
 
 
-async def _item(place: Place, listed: Listed, n: int) -> AnyItem | None:
-    """Return the catalogue's item of article `n`; None where the index is older than it."""
+async def item_of(place: Place, listed: Listed, n: int) -> AnyItem | None:
+    """Return the catalogue's item of article `n`; None where the index is older than it.
+
+    Raises:
+        FetchError: a node of the catalogue is not there.
+        VerifyError: the catalogue is not the one that was signed, or does not lead to it.
+    """
     if n >= listed.index.count:
         return None
     level = levels(listed.index.count) - 1

@@ -12,7 +12,22 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from mirror.cli import check, hold, make, quarantine, run, source, status, waiting, withdraw
+from mirror.cli import (
+    check,
+    fetch,
+    front,
+    hold,
+    make,
+    mirrors,
+    onion,
+    quarantine,
+    run,
+    source,
+    status,
+    store,
+    waiting,
+    withdraw,
+)
 from mirror.cli.terminal import FAILED, FORK, INTERRUPTED, USAGE, complain
 from mirror.database import InUseError
 from mirror.errors import MirrorError, SettingsError, StateError
@@ -62,6 +77,8 @@ def _parser() -> argparse.ArgumentParser:
     version = f"tamizdat {metadata.version('tamizdat')}"
     parser.add_argument("--version", action="version", version=version)
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    for each in (make, source, run, status, quarantine, waiting, hold, withdraw, check):
+    for each in (make, source, run, status, quarantine, waiting, hold, withdraw, store, mirrors):
+        each.add(verbs)
+    for each in (front, onion, check, fetch):
         each.add(verbs)
     return parser

@@ -34,7 +34,7 @@ from mirror.cli.terminal import (
 from mirror.cycle import run_cycle
 from mirror.database import Database, InUseError, in_use
 from mirror.errors import SettingsError
-from mirror.follow import follow_once
+from mirror.outside import follow_all, followers
 from mirror.settings import Settings
 
 LOOK_S = 0.5  # between two looks at how far a daemon is
@@ -174,11 +174,8 @@ async def _cycles(task: _Task) -> None:
 
 
 async def _follow(task: _Task, shown: Callable[[str], None]) -> None:
-    with build.follower(task.config, task.settings, now=now) as found:
-        if found:
-            store, database, _ = found
-            shown(store.name)
-            await follow_once(store, database, now=now)
+    with followers(task.config, task.settings, now=now, progress=shown) as stores:
+        await follow_all(stores, now=now, progress=shown)
 
 
 # What is told of it.

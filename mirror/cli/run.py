@@ -7,12 +7,14 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
 
 from mirror import build, child, daemon
+from mirror.build.mirrors import look_after, outlets_of
 from mirror.cli.terminal import (
     DONE,
     FAILED,
@@ -29,12 +31,13 @@ from mirror.cli.terminal import (
 from mirror.cycle import run_cycle
 from mirror.desk import Desk, Summary
 from mirror.errors import SettingsError, StateError, StoreError
-from mirror.follow import follow_always, follow_once
+from mirror.outside import Following, follow_all, followers
 from mirror.seal import die_with_parent
 from mirror.settings import Settings
 from mirror.ticks import ticks
 
 TICK_S = 5.0  # how late a feed may be asked, or an approval be noticed
+THREADS = 64  # made as they are needed; a store has one at a time
 
 logger = logging.getLogger(__name__)
 
@@ -67,12 +70,9 @@ async def _cycle(config: Path) -> Summary:
     settings = Settings.load(config)
     async with build.desk(config, settings) as desk:
         try:
-            with build.follower(config, settings, now=now) as found:
+            with followers(config, settings, now=now, progress=progress) as stores:
                 summary = await run_cycle(desk, now=now, progress=progress)
-                if found:
-                    store, database, _ = found
-                    progress(store.name)
-                    summary.stores[store.name] = await follow_once(store, database, now=now)
+                summary.stores |= await follow_all(stores, now=now, progress=progress)
         finally:
             progress("")
     return summary
@@ -109,6 +109,9 @@ async def _mirror(config: Path) -> None:
     settings = Settings.load(config)
     orders = daemon.Orders()
     loop = asyncio.get_running_loop()
+    # A dead disk or a dead library holds a thread for ever: that of its own store, and the rest
+    # have theirs. The default is six on a small machine.
+    loop.set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
     loop.add_signal_handler(signal.SIGTERM, orders.stop)
     loop.add_signal_handler(signal.SIGINT, orders.stop)
     loop.add_signal_handler(signal.SIGHUP, orders.reload)
@@ -118,9 +121,12 @@ async def _mirror(config: Path) -> None:
         time=daemon.Time(now, lambda: time.clock_gettime(time.CLOCK_BOOTTIME)),
         ticks=lambda: ticks(TICK_S),
         orders=orders,
-        beside=[desks.serve, desks.follow],
+        beside=[desks.serve, desks.follow, desks.watch],
     )
     logger.info("stopped")
+    if desks.hang():
+        # A thread in a dead disk's system call never ends, and a process waits for its threads.
+        os._exit(DONE)
 
 
 class _Desks:
@@ -129,6 +135,7 @@ class _Desks:
     def __init__(self, config: Path, settings: Settings) -> None:
         self._config = config
         self._settings = settings
+        self._stores: Sequence[Following] = ()
         self._opened = False
         self._served = False
 
@@ -140,19 +147,28 @@ class _Desks:
     async def _open(self, stack: AsyncExitStack) -> Desk:
         if not self._opened:
             self._opened = True
-            return await stack.enter_async_context(build.desk(self._config, self._settings))
+            return await self._enter(stack, self._settings)
         try:
             settings = Settings.load(self._config)
-            desk = await stack.enter_async_context(build.desk(self._config, settings))
-            with build.follower(self._config, settings, now=now):
-                pass  # it can be opened: what names it is usable
+            desk = await self._enter(stack, settings)
         except (SettingsError, StateError, StoreError) as e:
             logger.warning("the settings were not reloaded, and the old ones go on: %s", e)
             await stack.aclose()
-            return await stack.enter_async_context(build.desk(self._config, self._settings))
+            return await self._enter(stack, self._settings)
         self._settings = settings
         logger.info("the settings were reloaded")
         return desk
+
+    async def _enter(self, stack: AsyncExitStack, settings: Settings) -> Desk:
+        """Open a desk, and the stores that follow what is done at it."""
+        desk = await stack.enter_async_context(build.desk(self._config, settings))
+        self._stores = stack.enter_context(followers(self._config, settings, now=now))
+        outlets_of(self._config, settings)  # they can be told: what names them is usable
+        return desk
+
+    def hang(self) -> bool:
+        """Return whether a store was left that does not answer; all else is closed by then."""
+        return any(each.hangs for each in self._stores)
 
     async def serve(self) -> None:
         if self._settings.serve.port:
@@ -167,10 +183,13 @@ class _Desks:
             )
         await asyncio.Event().wait()
 
+    async def watch(self) -> None:
+        await look_after(self._config, self._settings, now=now)
+
     async def follow(self) -> None:
-        with build.follower(self._config, self._settings, now=now) as found:
-            if found:
-                await follow_always(*found, now=now)
+        async with asyncio.TaskGroup() as group:
+            for each in self._stores:
+                group.create_task(each.always(now=now))
             await asyncio.Event().wait()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mirror import build
 from mirror.cli.terminal import DONE, FAILED, Verbs, add_config, answer, clear, now, say, verb
-from mirror.health import FeedHealth, Health
+from mirror.health import FeedHealth, Health, MirrorHealth
 from mirror.settings import Settings
 
 WATCH_S = 2.0  # between two looks, which cost some milliseconds
@@ -77,7 +77,31 @@ def told(health: Health) -> list[str]:
     lines += [f"  archive   {line}" for line in health.archives]
     for feed in health.feeds:
         lines += [f"  feed      {feed.url}", f"    {_standing(feed)}"]
+    lines += _mirrors(health)
     return lines + [f"  {name:9} {value}" for name, value in health.notes.items()]
+
+
+def _mirrors(health: Health) -> list[str]:
+    """Return how many mirrors there are, and which do not work."""
+    if not health.mirrors:
+        return []
+    listed = [each for each in health.mirrors if each.listed]
+    spares = [each for each in health.mirrors if each.role == "spare" and not each.listed]
+    lines = [
+        f"  mirrors   {len(listed)} listed, of which {_working(listed)} work;"
+        f" {_working(spares)} of {len(spares)} spares would"
+    ]
+    if health.list_kept:
+        lines.append(f"    NOT SIGNED: {health.list_kept}")
+    for each in health.mirrors:
+        if not each.works:
+            since = f" since {each.since}" if each.since else ""
+            lines.append(f"    {each.url}  {each.state}{since}: {each.reason or 'not seen yet'}")
+    return lines
+
+
+def _working(mirrors: list[MirrorHealth]) -> int:
+    return sum(each.works for each in mirrors)
 
 
 def _standing(feed: FeedHealth) -> str:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mirror import build
+from mirror.agenda import Agenda
 from mirror.cli.terminal import (
     DONE,
     PARTLY,
@@ -28,18 +29,21 @@ from mirror.cli.terminal import (
 )
 from mirror.cycle import run_cycle
 from mirror.dag import Dag
+from mirror.dag.contents import Contents
 from mirror.database import Database, InUseError, in_use
 from mirror.errors import FormatError, SettingsError, StoreError
-from mirror.follow import follow_once
 from mirror.formats.paths import article_folder, revision_path, short_id, short_of
 from mirror.formats.record import CODES, Code
 from mirror.formats.url import article_id, canonical_url
 from mirror.hold import Hold
+from mirror.outside import follow_all, followers
 from mirror.settings import Settings
 from mirror.state import ArticleState, State
+from mirror.stores.copies import Copies
 from mirror.withdrawal import Withdrawals
 
 WAIT_S = 60.0
+LEAST_S = 10.0  # for the stores to follow, however little time is left: what is sent stays sent
 LOOK_S = 0.5  # between two looks at whether it is done
 ANSWER_S = 5.0  # for an answer of the server on this machine
 REMAINS = (
@@ -146,7 +150,7 @@ def _withdraw(arguments: argparse.Namespace) -> int:
         deadline = time.monotonic() + arguments.wait
         _order(task, arguments.code)
         if not in_use(task.db.path):
-            _obey(task)
+            _obey(task, arguments.wait)
         places = _places(task)
         while not all(each.removed for each in places) and time.monotonic() < deadline:
             gone = sum(each.removed for each in places)
@@ -173,23 +177,21 @@ def _order(task: _Task, code: Code) -> None:
         Withdrawals(task.db).ask(task.short, code, now=now())
 
 
-def _obey(task: _Task) -> None:
+def _obey(task: _Task, wait_s: float) -> None:
     """Do what a daemon would; if one has come meanwhile, leave it to him."""
     try:
-        for problem in asyncio.run(_cycle(task)):
+        for problem in asyncio.run(_cycle(task, time.monotonic() + wait_s)):
             complain(problem)
     except InUseError:
         return
 
 
-async def _cycle(task: _Task) -> list[str]:
+async def _cycle(task: _Task, deadline: float) -> list[str]:
     async with build.desk(task.config, task.settings) as desk:
         summary = await run_cycle(desk, now=now, due=[], progress=progress)
-        with build.follower(task.config, task.settings, now=now) as found:
-            if found:
-                store, database, _ = found
-                progress(store.name)
-                await follow_once(store, database, now=now)
+        with followers(task.config, task.settings, now=now, progress=progress) as stores:
+            most_s = max(deadline - time.monotonic(), LEAST_S)
+            await follow_all(stores, now=now, progress=progress, most_s=most_s)
     return [*summary.warnings, *summary.problems]
 
 
@@ -199,7 +201,8 @@ async def _cycle(task: _Task) -> list[str]:
 def _places(task: _Task) -> list[Place]:
     found = [_log(task), _folder(task)]
     found += _server(task) if task.settings.serve.port else []
-    return found + (_node(task) if task.settings.ipfs.api else [])
+    found += _node(task) if task.settings.ipfs.api else []
+    return found + [_store(task, each.name) for each in task.settings.stores]
 
 
 def _log(task: _Task) -> Place:
@@ -251,6 +254,32 @@ def _node(task: _Task) -> list[Place]:
     more = "it drops what is in no site any more within a day" if follows else "it follows later"
     detail = f"shows {root}: {more}" if follows else f"does not show {root} yet: {more}"
     return [Place(name, follows, detail)]
+
+
+def _store(task: _Task, name: str) -> Place:
+    """Return whether a store has the heads that say it, and what is still to be removed there.
+
+    By what it answered when it was written to: what it has removed is removed there for good.
+    """
+    where, copies = f"store {name}", Copies(task.db, name)
+    held, order = copies.held(), Withdrawals(task.db).find(task.short)
+    if order is None or order.done is None:
+        return Place(where, removed=False, detail="it follows when the site has done so")
+    folder = f"{article_folder(task.short)}/"
+    changed = Contents(task.db, task.site).changed(held.generation)
+    if changed is None or any(path.startswith(folder) for path in changed):
+        _, word = Agenda(task.db).noted(name) or (0, "nothing is known of it yet")
+        return Place(where, removed=False, detail=f"it follows later: {word}")
+    # What goes with it, old index documents with its title, is due at once.
+    first = copies.next_due()
+    due = first if first is not None and first <= now() else copies.next_due(folder)
+    if due is not None:
+        return Place(where, removed=False, detail=f"removed there at {_clock(due)}")
+    return Place(where, removed=True, detail=f"it shows the site of {_clock(held.at)}")
+
+
+def _clock(at: int) -> str:
+    return time.strftime("%H:%M:%S UTC", time.gmtime(at))
 
 
 def _tell(task: _Task, places: list[Place], arguments: argparse.Namespace) -> int:

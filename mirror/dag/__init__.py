@@ -10,7 +10,7 @@ makes blocks missing, not wrong: each is checked against its CID before it leave
     dag_key    the first 8 bytes of a digest → the place whose block links to it, for all that
                belongs to articles; the few folders above are searched in memory
     dag_large  the chunks and inner nodes of files over 1 MiB
-    dag_round  generation → the paths that changed with it, for the newest thousand; 0 → those
+    dag_round  generation → the paths that changed with it, for the newest ten thousand; 0 → those
                in doubt: about to be written, and not recorded yet
 """
 

@@ -14,7 +14,7 @@ from mirror.formats.cid import DAG_PB, Buffer, Cid
 from mirror.formats.folders import Node, update
 from mirror.formats.unixfs import FOLDER, Link, decode, file_blocks, is_shard, layout
 
-KEEP = 1024  # generations of which is known what changed: ten days of rounds
+KEEP = 10_000  # generations of which is known what changed: three weeks of rounds, some 10 MB
 _WHOLE = 480  # bytes: a block up to that is one piece, and one row within its page
 _CUT = 3  # a piece ends, one time in four, by its last link's name: some 460 bytes of index/
 

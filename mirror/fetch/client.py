@@ -2,11 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -35,8 +35,12 @@ MAX_HOPS = 5  # more is a loop: real feeds need one or two
 MAX_HEADER_BYTES = 8190  # a line or a field: what servers themselves accept
 MAX_HEADERS = 64  # an honest answer has about twenty
 
+CANCELS, CANCEL_S = 5, 1.0  # an exchange over a proxy may not end when it is told once
+
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 PERMANENT = frozenset({301, 308})
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,9 @@ class Fetcher:
     there is one, allowed hosts too. `per_host` requests, or any number for 0, are under way
     to a host at the same time, how many at all is for the caller to say; `timeout_s` is for what
     servers do, not for the wait in line. With `robots`, robots.txt is obeyed, as the
-    product that `user_agent` begins with.
+    product that `user_agent` begins with. With `mirrors`, each request has a connection of its
+    own, for some filters cut the second one on it; and a redirect is a failure, for who reads what
+    is nobody else's business.
 
     Raises:
         ValueError: an allowed host or the proxy is not in its form.
@@ -75,6 +81,7 @@ class Fetcher:
         secret: Secret | None = None,
         robots: bool = False,
         per_host: int = 0,
+        mirrors: bool = False,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._exempt = frozenset(guard.host_and_port(text) for text in allow_hosts)
@@ -87,6 +94,7 @@ class Fetcher:
         token = user_agent.partition("/")[0].strip()
         self._robots = Robots(token, self._read_robots, now) if robots else None
         self._turns = Turns(per_host)
+        self._mirrors = mirrors
         self._now = now
         self._guarded: aiohttp.ClientSession
         self._unguarded: aiohttp.ClientSession
@@ -121,7 +129,11 @@ class Fetcher:
             max_line_size=MAX_HEADER_BYTES,
             max_field_size=MAX_HEADER_BYTES,
             max_headers=MAX_HEADERS,
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "gzip, deflate, br"},
+            headers={
+                "User-Agent": self._user_agent,
+                "Accept-Encoding": "gzip, deflate, br",
+                **({"Connection": "close"} if self._mirrors else {}),
+            },
         )
 
     async def get(
@@ -131,17 +143,19 @@ class Fetcher:
         max_bytes: int,
         validators: Validators | None = None,
         accept: str = "*/*",
+        cut: bool = False,
     ) -> Fetched | None:
         """Return what `url` holds, or None if it has not changed since `validators`.
 
         The time limit bounds the whole exchange, so a server that sends one byte
         a minute is an error and not a hung cycle. `max_bytes` is counted after
-        decompression: that is what a small, hostile answer can make large.
+        decompression: that is what a small, hostile answer can make large. More than
+        that is an error, or, with `cut`, left where it is.
 
         Raises:
             FetchError: refused by a rule, not had, or had only in part.
         """
-        asked = question(validators or Validators(), accept, max_bytes)
+        asked = replace(question(validators or Validators(), accept, max_bytes), cut=cut)
         try:
             return await self._exchange(_parse(url), asked, self._robots)
         except FailedError as e:
@@ -182,7 +196,8 @@ class Fetcher:
                 with paused(limit):  # it has a limit of its own
                     delay_s = await robots.ask(hop.url)
             async with self._turns.turn(_server(hop.url), limit, delay_s=delay_s):
-                answer = await self._ask(hop, asked)
+                asking = self._ask(hop, asked)
+                answer = await (_ended(asking) if self._proxy else asking)
             if not isinstance(answer, _Hop):
                 return answer
             hop = answer
@@ -193,6 +208,8 @@ class Fetcher:
         trusted = hop.trusted and self._may_know(hop.url)
         async with self._request(hop.url, asked.headers, trusted=trusted) as response:
             status = response.status
+            if status in REDIRECTS and self._mirrors:
+                raise FailedError(f"status {status}: a redirect, which no mirror may send")
             if status in REDIRECTS:
                 permanent = status in PERMANENT and (hop.first or hop.moved)
                 to = _target(hop.url, response)
@@ -223,6 +240,25 @@ class Fetcher:
             proxy=self._proxy.address if self._proxy else None,
             proxy_headers=signed_in if tunnelled else None,
         )
+
+
+async def _ended(work: Coroutine[None, None, T]) -> T:
+    """Do `work`; where it is cancelled, end it within some seconds.
+
+    Over SOCKS, a TLS handshake that hangs waits at its end for the other side to close.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError as e:
+        cancelled = e
+    for _ in range(CANCELS):
+        task.cancel()
+        if (await asyncio.wait([task], timeout=CANCEL_S))[0]:
+            break
+    if task.cancelled():
+        await task  # its own error knows where it was
+    raise cancelled
 
 
 def _server(url: URL) -> str:

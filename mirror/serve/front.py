@@ -14,9 +14,9 @@ from mirror.serve.ask import PREFIX
 from mirror.serve.connection import Connection, Crowd
 from mirror.serve.gateway import Gateway
 from mirror.serve.reply import (
+    ALLOWED,
     NOT_ALLOWED,
     NOT_FOUND,
-    PREFLIGHT,
     UNAVAILABLE,
     WITH_BODY,
     Reply,
@@ -60,7 +60,7 @@ class Front:
                 connection.crowd.failed(e)
                 reply, kept = UNAVAILABLE, False
         else:
-            reply, kept = PREFLIGHT if request.method == "OPTIONS" else NOT_ALLOWED, False
+            reply, kept = ALLOWED if request.method == "OPTIONS" else NOT_ALLOWED, False
         return Answer(reply, self._dates.line(), connection).to(request, close=not kept)
 
     async def _reply(self, request: web.BaseRequest, connection: Connection) -> tuple[Reply, bool]:

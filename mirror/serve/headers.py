@@ -7,82 +7,26 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 
-from mirror.formats.paths import CHECKPOINT, INDEX_PROOF, is_head
+from mirror.front.kinds import NOTHING_RUNS, SCRIPT
+from mirror.labels import is_packed
 
 Field = tuple[str, str]
 
-IMMUTABLE = "max-age=31536000, immutable"
-HEAD = "private, max-age=300"
-POLLED = "private, max-age=60"
-"""Programs find the newest state by these two; an older one beside newer pages looks like a
-rollback, so they may lag behind the pages by less than the pages may."""
-
-NOTHING_RUNS = "default-src 'none'; frame-ancestors 'none'"
 _STRICT_PAGE = "default-src 'none'; img-src 'self'; base-uri 'none'; form-action 'none'"
-_SCRIPT = "default-src 'none'; connect-src *; frame-ancestors 'none'"
-"""A service worker has the policy of its own file: with `NOTHING_RUNS` it could fetch nothing."""
-
 _POLICY = re.compile(
     rb"""<meta http-equiv="Content-Security-Policy" content="(default-src 'none'[ -!#-;=?-~]*)">"""
 )
 _POLICY_WITHIN = 4096  # bytes at the beginning of a page, before any word of an article
 
-SAFETY: tuple[Field, ...] = (
-    ("Referrer-Policy", "no-referrer"),
-    ("X-Content-Type-Options", "nosniff"),
-    (
-        "Permissions-Policy",
-        "camera=(),microphone=(),geolocation=(),display-capture=(),bluetooth=(),usb=(),payment=(),"
-        "browsing-topics=()",
-    ),
-    ("Access-Control-Allow-Origin", "*"),
-    ("Cross-Origin-Resource-Policy", "cross-origin"),
-    ("Accept-Ranges", "none"),
-)
-
-_TEXT = "text/plain; charset=utf-8"
-_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".json": "application/json",
-    ".xml": "application/xml",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".webp": "image/webp",
-    ".epub": "application/epub+zip",
-    ".car": "application/vnd.ipld.car; version=1",
-    ".tar": "application/x-tar",
-    ".gz": "application/gzip",
-    ".zim": "application/octet-stream",
-}
-_FEEDS = {".xml": "application/atom+xml", ".json": "application/feed+json"}
-_COMPRESSED = (".html", ".json", ".xml")  # what the store makes `.br` and `.gz` of
-
 
 def has_forms(path: str) -> bool:
     """Return whether the store makes compressed forms of `path`."""
-    return path.endswith(_COMPRESSED)
+    return is_packed(path)
 
 
 def is_form(path: str) -> bool:
     """Return whether `path` names a compressed form, which is no file of the site."""
     return path.endswith((".br", ".gz")) and has_forms(path[:-3])
-
-
-def type_of(path: str) -> str:
-    """Return the `Content-Type` of a file of the site."""
-    suffix = path[path.rfind(".") :] if "." in path else ""
-    if path.startswith("tile/"):
-        return "application/octet-stream"
-    if path.startswith(("feed.", "feed/")):
-        return _FEEDS.get(suffix, _TYPES.get(suffix, _TEXT))
-    return _TYPES.get(suffix, _TEXT)
-
-
-def caching_of(path: str) -> str:
-    """Return the `Cache-Control` of a file of the site."""
-    if path in (CHECKPOINT, INDEX_PROOF):
-        return POLLED
-    return HEAD if is_head(path) else IMMUTABLE
 
 
 def policy_of(path: str, data: bytes) -> str:
@@ -93,7 +37,7 @@ def policy_of(path: str, data: bytes) -> str:
     one that does not begin by refusing everything, gets the strictest.
     """
     if path.endswith(".js"):
-        return _SCRIPT
+        return SCRIPT
     if not path.endswith(".html"):
         return NOTHING_RUNS
     found = _POLICY.search(data, 0, _POLICY_WITHIN)

@@ -3,7 +3,8 @@
 from collections.abc import AsyncGenerator, Callable, Iterable
 from dataclasses import dataclass
 
-from mirror.serve.headers import NOTHING_RUNS, SAFETY, Field, lines, status_line
+from mirror.front.kinds import NOTHING_RUNS, PREFLIGHT, SAFETY
+from mirror.serve.headers import Field, lines, status_line
 
 Pieces = Callable[[], AsyncGenerator[bytes, None]]
 
@@ -46,15 +47,4 @@ TOO_LONG = plain(431, "The request is too long.")
 MALFORMED = plain(400, "This is no request that is understood here.")
 UNAVAILABLE = plain(503, "This cannot be read now; try again.", ("Retry-After", "30"))
 FAILED = plain(500, "This failed here; the fault is not yours.")
-PREFLIGHT = Reply(
-    head(
-        204,
-        (
-            ("Allow", "GET, HEAD, OPTIONS"),
-            ("Access-Control-Allow-Methods", "GET, HEAD"),
-            ("Access-Control-Allow-Headers", "*"),
-            ("Access-Control-Max-Age", "86400"),
-        ),
-        None,
-    )
-)
+ALLOWED = Reply(head(204, PREFLIGHT, None))

@@ -9,8 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from mirror.errors import FormatError
+from mirror.labels import caching_of, type_of
 from mirror.serve.files import SUFFIXES, Form, opened, read_forms, stamp, stamp_of
-from mirror.serve.headers import caching_of, has_forms, is_form, policy_of, type_of
+from mirror.serve.headers import has_forms, is_form, policy_of
 from mirror.serve.manners import Manners
 from mirror.serve.reply import NOT_FOUND, NOT_TAKEN, Reply, head
 from mirror.serve.target import accepted, has_tag, site_path

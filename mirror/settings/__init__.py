@@ -12,6 +12,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field, ValidationError
 
 from mirror.errors import SettingsError
+from mirror.settings.base import Section
+from mirror.settings.outside import Dns, MirrorSettings, StoreSettings, Vantage, Watch
 from mirror.settings.sections import (
     BoxSettings,
     FeedSettings,
@@ -23,7 +25,6 @@ from mirror.settings.sections import (
     Pictures,
     Publish,
     Schedule,
-    Section,
     Serve,
     SiteSettings,
 )
@@ -43,6 +44,11 @@ class Settings(Section):
     publish: Publish = Publish()
     serve: Serve = Serve()
     ipfs: Ipfs = Ipfs()
+    stores: list[StoreSettings] = Field(default_factory=list)
+    mirrors: list[MirrorSettings] = Field(default_factory=list)
+    watch: Watch = Watch()
+    vantages: list[Vantage] = Field(default_factory=list)
+    dns: Dns = Dns()
     paths: Paths = Paths()
     box: BoxSettings = BoxSettings()
 
@@ -94,6 +100,9 @@ class Settings(Section):
 def _check_distinct(settings: Settings, path: Path) -> None:
     named = [("feeds", feed.url) for feed in settings.feeds]
     named += [("sites", site.host) for site in settings.sites]
+    named += [("stores", store.name) for store in settings.stores]
+    named += [("mirrors", mirror.url) for mirror in settings.mirrors]
+    named += [("vantages", vantage.name) for vantage in settings.vantages]
     for section, name in named:
         if named.count((section, name)) > 1:
             raise SettingsError(f"{path}: {section}: {name}: stands there twice")
@@ -135,6 +144,11 @@ _SECTIONS: dict[str, type[BaseModel]] = {
     "publish": Publish,
     "serve": Serve,
     "ipfs": Ipfs,
+    "stores": StoreSettings,
+    "mirrors": MirrorSettings,
+    "watch": Watch,
+    "vantages": Vantage,
+    "dns": Dns,
     "paths": Paths,
     "box": BoxSettings,
 }

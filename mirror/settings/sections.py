@@ -8,7 +8,7 @@ import re
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mirror.article.extraction.siterules import SiteRules, check_rules
 from mirror.errors import FormatError
@@ -16,15 +16,10 @@ from mirror.fetch import Proxy
 from mirror.formats.checkpoint import check_origin
 from mirror.formats.url import canonical_url
 from mirror.guard import host_and_port
+from mirror.settings.base import Section
 
 _NODE = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::([0-9]{1,5}))?/?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-
-class Section(BaseModel):
-    """Keys that are all known, values that never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 def _name(value: str) -> str:
@@ -135,7 +130,7 @@ class SiteSettings(Section):
 
     host: Annotated[str, Field(pattern=r"^[a-z0-9.-]+$", max_length=253)]
     text: str = ""
-    remove: list[str] = []
+    remove: list[str] = Field(default_factory=list)
     title: str = ""
     authors: str = ""
     published: str = ""
@@ -162,7 +157,7 @@ class SiteSettings(Section):
 class Fetch(Section):
     """How sources are asked."""
 
-    allow_hosts: list[Annotated[str, AfterValidator(_host)]] = []
+    allow_hosts: list[Annotated[str, AfterValidator(_host)]] = Field(default_factory=list)
     timeout_s: Annotated[float, Field(gt=0, le=600)] = 30.0
     parallel: Annotated[int, Field(ge=1, le=64)] = 4
     per_host: Annotated[int, Field(ge=1, le=64)] = 2

@@ -19,7 +19,7 @@ from mirror.errors import FormatError, StateError
 from mirror.formats import tlog
 from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.encoding import encode_time
-from mirror.formats.index import MAX_BYTES, NEWEST, Index, Item, Ref, cut_title, levels
+from mirror.formats.index import Ref, cut_title
 from mirror.formats.paths import (
     article_folder,
     revision_path,
@@ -30,14 +30,11 @@ from mirror.formats.root import Root
 from mirror.keys import Keys
 from mirror.pages.aliases import alias_page
 from mirror.pages.frame import Frame
+from mirror.signer import listing
 from mirror.signer.caution import check_not_behind, check_root
+from mirror.signer.document import Imprint, add_document
 from mirror.signer.history import newest_doc, revisions
-from mirror.site import (
-    KEEP_INDEX_S,
-    KEEP_PARTIAL_S,
-    Catalogue,
-    replaced_partials,
-)
+from mirror.site import KEEP_INDEX_S, KEEP_PARTIAL_S, replaced_partials
 from mirror.state import ArticleState, LogState, State
 from mirror.withdrawal import Withdrawals
 
@@ -117,6 +114,22 @@ class Signer:
                 numbers.append(held.n)
             self._finish(log, records, numbers, time=time)
 
+    def relist(self, *, now: int) -> bool:
+        """Append an index document alone if the mirrors are to be listed anew; return whether.
+
+        Raises:
+            StateError: the log moved on meanwhile, or is not published as it stands.
+            StoreError: the database's disk is full; nothing was appended.
+        """
+        with self.state.transaction():
+            log = self.state.log()
+            if not listing.is_due(self.state.db, now=now):
+                return False
+            # Never twice the same bytes: the older of the two would be removed in a week.
+            index = self._add_index(log, (), time=max(now, log.time + 1))
+            self._extend(log, [self.keys.seal(index)], index)
+        return True
+
     def _finish(
         self, log: LogState, records: list[bytes], numbers: Sequence[int], *, time: int
     ) -> None:
@@ -184,38 +197,12 @@ class Signer:
         return files
 
     def _add_index(self, log: LogState, numbers: Sequence[int], *, time: int) -> Doc:
-        state = self.state
-        count = state.count()
-        catalogue = Catalogue(
-            count, lambda a, b: [article.item for article in state.articles(a, b)], state.nodes
-        )
-        for level in range(levels(count)):
-            for k, node in catalogue.changed(level, numbers):
-                data = bytes(node)
-                state.add_garbage(
-                    (old.path for old in state.nodes(level, k, k + 1)), keep_s=KEEP_INDEX_S
-                )
-                ref = self._keep(data)
-                state.put_node(level, k, ref)
-        newest = [each.item for each in state.newest(NEWEST)]
-        document = Index(
-            *(self.keys.origin, self.root.version, self.masthead.newsroom, self.lang, time, count),
-            tuple(item for item in newest if isinstance(item, Item)),
-            catalogue.top,
-            (),
-        )
-        data = bytes(document)
-        if len(data) > MAX_BYTES:  # no verifier would read it
-            raise StateError(f"index: {len(data)} bytes, at most {MAX_BYTES} may be signed")
-        ref = self._keep(data)
+        masthead = self.masthead
+        imprint = Imprint(self.keys.origin, self.root.version, masthead.newsroom, self.lang)
+        ref = add_document(self.state, imprint, numbers, time=time)
         rev, first = log.index_rev + 1, log.index_first if log.index_rev else time
         prev = log.index_leaf if log.index_rev else None
         return Doc("index", INDEX_ID, 0, rev, first, time, JSON, ref.length, ref.sha256, prev)
-
-    def _keep(self, document: bytes) -> Ref:
-        ref = Ref(len(document), hashlib.sha256(document).digest())
-        self.state.put_outbox({ref.path: document})
-        return ref
 
     def _extend(self, log: LogState, records: Sequence[bytes], index: Doc) -> None:
         state = self.state

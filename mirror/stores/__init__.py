@@ -30,7 +30,7 @@ class Store(Protocol):
         """
 
     async def delete(self, path: str) -> None:
-        """Keep nothing under `path` any more; it is no error if nothing was.
+        """Keep nothing under `path` any more, once `flush` returned; it is no error if nothing was.
 
         Raises:
             StoreError: the place does not answer or refuses.
@@ -64,8 +64,10 @@ async def write(store: Store, changes: Mapping[str, bytes]) -> None:
     Raises:
         StoreError: something was not kept; nothing of a later batch was written.
     """
-    # Heads last: a reader who sees the new checkpoint must find all it refers to.
-    for batch in in_write_order(changes):
+    # Heads last: a reader who sees the new checkpoint must find all it refers to. Where a flush
+    # is seen as a whole, as a commit is, all are one: hosts build their pages at each push.
+    whole = getattr(store, "whole", False)
+    for batch in [sorted(changes)] if whole else in_write_order(changes):
         for path in batch:
             await store.put(path, changes[path])
         await store.flush()

@@ -19,6 +19,7 @@ import brotli
 from mirror.errors import StoreError
 from mirror.files import sync_folder
 from mirror.formats.paths import PROOF, check_path, is_head, is_path
+from mirror.stores.patience import InThread
 from mirror.threads import in_thread
 
 SPARE = 64 * 1024 * 1024  # bytes left free: the database, its log and other programs need some
@@ -34,9 +35,10 @@ _ENDINGS = (".html", ".json", ".xml")
 class DirStore:
     """A folder on this machine. Files appear by rename, whole, after they are on the disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, name: str = "", in_thread: InThread = in_thread) -> None:
         self.folder = folder
-        self.name = f"dir:{folder}"
+        self.name = name or f"dir:{folder}"
+        self._in_thread = in_thread
         self._put: dict[str, bytes] = {}
         self._twins: dict[bytes, str] = {}
         """The newest immutable text files, by their bytes: what a head may be a copy of."""
@@ -47,20 +49,20 @@ class DirStore:
 
     async def get(self, path: str) -> bytes | None:
         """Return what is kept under `path`, or None."""
-        return await in_thread(self._read, check_path(path))
+        return await self._in_thread(self._read, check_path(path))
 
     async def delete(self, path: str) -> None:
         """Remove `path` and its compressed forms."""
-        await in_thread(self._delete, check_path(path))
+        await self._in_thread(self._delete, check_path(path))
 
     async def names(self, folder: str) -> list[str]:
         """Return the paths of all files right in `folder`; one whose form is left stands there."""
-        return await in_thread(self._names, check_path(folder))
+        return await self._in_thread(self._names, check_path(folder))
 
     async def flush(self) -> None:
         """Write everything put, to the disk and then to its names."""
         files, self._put = self._put, {}
-        await in_thread(self._write, files)
+        await self._in_thread(self._write, files)
 
     async def reserve(self, size: int) -> None:
         """Return if the disk has room for `size` bytes and some to spare."""

@@ -1,12 +1,11 @@
 """From settings to objects: what a cycle works with."""
 
-import base64
 import dataclasses
 import os
 import random
 import zoneinfo
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from importlib import resources
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -29,7 +28,6 @@ from mirror.settings.sections import FeedSettings
 from mirror.signer import Signer
 from mirror.state import State
 from mirror.stores.dir import DirStore
-from mirror.stores.ipfs import IpfsStore
 
 
 @asynccontextmanager
@@ -174,42 +172,6 @@ async def server(path: Path, settings: Settings, *, now: Callable[[], int]) -> A
         raise SettingsError(f"{where.host}:{where.port}: cannot serve there: {e.strerror}") from e
     finally:
         database.close()
-
-
-@contextmanager
-def follower(
-    path: Path, settings: Settings, *, now: Callable[[], int]
-) -> Iterator[tuple[IpfsStore, Database, Dag] | None]:
-    """Open the IPFS node that the settings name, if they do, with a database of its own.
-
-    Raises:
-        SettingsError: the file with its secret is not usable.
-    """
-    node = settings.ipfs
-    if not node.api:
-        yield None
-        return
-    secret = _authorization(path.parent / node.secret) if node.secret else ""
-    database = database_beside(path, settings)
-    try:
-        dag = Dag(database, path.parent / settings.paths.site)
-        store = IpfsStore(dag, database, api=node.api, gateway=node.gateway, secret=secret, now=now)
-        yield store, database, dag
-    finally:
-        database.close()
-
-
-def _authorization(file: Path) -> str:
-    """Return the header for a secret as Kubo's `API.Authorizations` has it."""
-    try:
-        kind, _, secret = file.read_text("ascii").strip().partition(":")
-    except (OSError, ValueError) as e:
-        raise SettingsError(f"{file}: the node's secret is not readable") from e
-    if kind == "basic" and ":" in secret:
-        return f"Basic {base64.b64encode(secret.encode()).decode()}"
-    if kind == "bearer" and secret.isprintable() and secret:
-        return f"Bearer {secret}"
-    raise SettingsError(f"{file}: basic:USER:PASSWORD or bearer:TOKEN was expected")
 
 
 def health_of(path: Path, settings: Settings, database: Database, *, now: int) -> Health:

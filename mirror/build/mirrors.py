@@ -1,0 +1,124 @@
+"""From settings to those who look after the mirrors, and to whom they tell what was done."""
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mirror import dns, notify
+from mirror.agenda import Agenda
+from mirror.build import database_beside, newest_root
+from mirror.database import Database
+from mirror.mirrors import Role
+from mirror.mirrors import watch as watching
+from mirror.mirrors.own import Own
+from mirror.mirrors.vantage import HERE, Vantage
+from mirror.mirrors.watch import keep_known
+from mirror.rotate import Outlets, Publish, Tell, rotate, rotate_always
+from mirror.settings import Settings
+from mirror.settings.outside import Dns
+from mirror.threads import in_thread
+from mirror.trial import UNFIT
+
+logger = logging.getLogger(__name__)
+
+LOOKS = 10  # at which mirrors are due, in the time between two looks at one: some are, sooner
+
+
+async def look_after(
+    path: Path, settings: Settings, *, now: Callable[[], int], outlets: Outlets | None = None
+) -> None:
+    """Look at the mirrors that the settings name, and replace what died, until cancelled.
+
+    `outlets` are told in place of those that the settings name.
+
+    Raises:
+        SettingsError: there is no database yet, or it is another log's.
+        StateError: the database is damaged.
+    """
+    outlets = outlets or outlets_of(path, settings)
+    database = database_beside(path, settings)
+    try:
+        own = Own(database, newest_root(path.parent / settings.paths.site / "trust"))
+        watch, named = watch_of(path, settings, own), mirrors_named(settings, database)
+
+        async def looked() -> None:
+            await in_thread(keep_known, database, named, now=now())
+            await watching.look(database, watch, now=now)
+
+        async def turned() -> None:
+            most = settings.watch.changes_per_day
+            await rotate(database, outlets, now=now, changes_per_day=most)
+
+        await rotate_always(looked, turned, every_s=watch.every_s / LOOKS)
+    finally:
+        database.close()
+
+
+def mirrors_named(settings: Settings, db: Database) -> list[tuple[str, Role]]:
+    """Return the address and role of each mirror that the settings name.
+
+    A store that would do readers harm, when it was last tried, is announced to none.
+    """
+    stores = [
+        (each.public, "private" if _is_unfit(each.name, db) else each.role)
+        for each in settings.stores
+        if each.public
+    ]
+    return stores + [(each.url, each.role) for each in settings.mirrors]
+
+
+def _is_unfit(store: str, db: Database) -> bool:
+    _, word = Agenda(db).noted(f"{store} tested") or (0, "")
+    return str(word).startswith(UNFIT)
+
+
+def watch_of(path: Path, settings: Settings, own: Own) -> watching.Watch:
+    """Return who looks at mirrors as the settings, whose file is at `path`, say.
+
+    Where they name no vantage point, this machine looks, over the proxy that it asks sources over.
+    """
+    places = tuple(
+        Vantage(
+            *(each.name, each.country, each.proxy, each.ssh),
+            secret=path.parent / each.secret if each.secret else None,
+            control=each.control,
+        )
+        for each in settings.vantages
+    )
+    here = Vantage(HERE.name, proxy=settings.fetch.proxy)
+    return watching.Watch(own, places or (here,), settings.watch.every_s)
+
+
+def outlets_of(path: Path, settings: Settings) -> Outlets:
+    """Return whom the settings, whose file is at `path`, name to be told of changes.
+
+    Raises:
+        SettingsError: a file that they name is not usable.
+    """
+    folder, person = path.parent, settings.watch.notify
+    return Outlets(
+        _publisher(folder, settings.dns) if settings.dns.server else None,
+        _teller(folder / person) if person else None,
+    )
+
+
+def _publisher(folder: Path, there: Dns) -> Publish:
+    record = dns.Record(there.server, there.port, there.zone, there.name, there.ttl_s)
+    key = dns.read_key(folder / there.key)
+
+    async def publish(addresses: Sequence[str]) -> None:
+        await dns.publish(addresses, record, key)
+
+    return publish
+
+
+def _teller(file: Path) -> Tell:
+    notify.read_addresses(file)
+
+    async def tell(title: str, lines: Sequence[str]) -> bool:
+        told, words = await notify.tell(title, lines, file)
+        if words:
+            logger.warning("%s", words)
+        return told  # also if only by some: they would else hear it again and again
+
+    return tell

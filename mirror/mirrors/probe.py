@@ -1,0 +1,183 @@
+"""A look at a mirror as a reader looks: what it shows is fetched and verified, and nothing else.
+
+Five small files, each over a fresh connection and one after the other, because filters count
+bytes of a connection and connections to a name. A status of 200 means nothing here.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mirror import verify
+from mirror.errors import FetchError, Verdict, VerifyError
+from mirror.fetch import Fetcher
+from mirror.fetch.words import clean
+from mirror.formats import checkpoint, proof
+from mirror.formats.index import MAX_BYTES as MAX_INDEX
+from mirror.formats.index import Ref
+from mirror.formats.paths import CHECKPOINT, INDEX_PROOF, PROOF, revision_path
+from mirror.mirrors import Outcome, Probe
+from mirror.mirrors.failures import Failure, failure_of
+from mirror.mirrors.own import Own
+from mirror.mirrors.vantage import Vantage, VantageError
+from mirror.verify import Checked, listing
+
+LOOK_S = 30.0  # all of a look: a mirror that takes longer is none that a reader waits for
+FETCH_S = 8.0  # one file of at most 12 kB: a reader has asked another mirror long before
+
+SLOW_BYTES_S = 8_000
+"""A page of 12 kB takes 1.5 s more than its connection: that long does a reader wait before
+asking another mirror. Counted is what a small file's exchange does not take as well."""
+SLOW_S = 1.5  # at least that much more: a line's moods are shorter
+
+MAX_PAGE = 1 << 16  # so that a page with a script added is seen to be another, and no endless body
+
+
+@dataclass(slots=True)
+class _Look:
+    """One look, in progress."""
+
+    url: str
+    fetcher: Callable[[], Fetcher]
+    took: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """Of each file that came: how many bytes, in how many seconds."""
+
+    async def read(self, path: str, max_bytes: int) -> bytes:
+        """Return what is at `path`, over a connection of its own.
+
+        Raises:
+            _FailedError: nothing is, and why.
+            VantageError: the proxy is at fault.
+        """
+        begun = time.monotonic()
+        try:
+            body = await _asked(self.fetcher, self.url + path, max_bytes)
+        except FetchError as e:
+            failure = failure_of(e)
+            if failure is None:
+                raise VantageError(str(e)) from e
+            raise _FailedError(self._cut(path, failure)) from e
+        self.took[path] = len(body), time.monotonic() - begun
+        return body
+
+    def _cut(self, path: str, failure: Failure) -> Failure:
+        """Return `failure`, or that somebody counts bytes: where smaller files came whole."""
+        if failure.phase != "body" or not self.took:
+            return failure
+        passed = max(size for size, _ in self.took.values())
+        said = f"{path} stops in its middle, and a file of {passed} bytes passes"
+        return Failure("cut-at-n-bytes", said, "body")
+
+    def slow(self) -> Failure | None:
+        """Return that what came was throttled, if it was."""
+        least, most = min(self.took.values()), max(self.took.values())
+        size, took_s = most[0] - least[0], most[1] - least[1]
+        if took_s <= SLOW_S or size >= took_s * SLOW_BYTES_S:
+            return None
+        return Failure("throttled", f"{size / took_s / 1000:.1f} kB/s")
+
+
+class _FailedError(Exception):
+    """A look has ended with something other than what was to be seen."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.detail)
+        self.failure = failure
+
+
+async def probe(
+    url: str,
+    vantage: Vantage,
+    own: Own,
+    *,
+    fetcher: Callable[[], Fetcher],
+    now: int,
+    look_s: float = LOOK_S,
+) -> Probe:
+    """Return what a look at the mirror `url` from `vantage` shows.
+
+    `fetcher` returns what asks over one fresh connection, from there. Within `look_s` seconds
+    something is seen, or the mirror is slow.
+
+    Raises:
+        VantageError: the vantage point itself does not work; nothing is known of the mirror.
+        StateError: the operator's own database is damaged.
+    """
+    look = _Look(url, fetcher)
+    begun = time.monotonic()
+    try:
+        async with asyncio.timeout(look_s):
+            failure = await _seen(look, own, now)
+    except TimeoutError:
+        failure = Failure("throttled", f"not done in {look_s:g} s: {len(look.took)} files came")
+    took_ms = round((time.monotonic() - begun) * 1000)
+    return Probe(url, vantage.name, now, failure.outcome, clean(failure.detail), took_ms)
+
+
+async def _seen(look: _Look, own: Own, now: int) -> Failure:
+    try:
+        checked = await _index(look, own, now)
+        await _article(look, own, checked, now)
+        late = own.lag(checked, now=now)
+    except _FailedError as e:
+        return e.failure
+    except VerifyError as e:
+        return Failure("content-tampered", f"{e.verdict}: {e.detail}")
+    if late:
+        return Failure("stale", late)
+    return look.slow() or Failure("ok", f"{checked.checkpoint.size} leaves")
+
+
+async def _index(look: _Look, own: Own, now: int) -> Checked:
+    """Verify the newest index, and return its checkpoint."""
+    trust = own.trust(now)
+    shown = await look.read(INDEX_PROOF, proof.MAX_BYTES)
+    try:
+        newest = listing.newest(shown, trust)
+        head = await look.read(CHECKPOINT, checkpoint.MAX_BYTES)
+        beside = verify.checkpoint(head, trust).checkpoint
+    except VerifyError as e:
+        raise _FailedError(_disbelieved(e)) from e
+    point = newest.checked.checkpoint
+    if beside.size == point.size and beside.root != point.root:
+        raise VerifyError("fork", f"two trees of {point.size} leaves")
+    if beside.size < point.size:  # it is written before the index's proof
+        raise _FailedError(Failure("stale", "its checkpoint is older than its index"))
+    own.lag(newest.checked, now=now)  # another tree than ours is told before what it leads to
+    document = Ref(newest.doc.length, newest.doc.sha256)
+    data = await look.read(document.path, MAX_INDEX)
+    listing.index(shown, data, trust)
+    return newest.checked
+
+
+def _disbelieved(e: VerifyError) -> Failure:
+    """Tell a page that is no file of a site from a file that was forged.
+
+    A block page with status 200 is not even of the form; what has the form and is not signed by
+    the newsroom was made by somebody who lies.
+    """
+    form: Verdict = "malformed"
+    outcome: Outcome = "http-diff" if e.verdict == form else "content-tampered"
+    words = "another page instead of ours: " if e.verdict == form else ""
+    return Failure(outcome, f"{words}{e.verdict}: {e.detail}")
+
+
+async def _article(look: _Look, own: Own, checked: Checked, now: int) -> None:
+    """Verify one article as who has its address does."""
+    article = own.article(checked.checkpoint.size)
+    if article is None:
+        return
+    path = revision_path(article.short, article.rev)
+    shown = await look.read(path + PROOF, proof.MAX_BYTES)
+    page = await look.read(path, MAX_PAGE)
+    verify.article(page, shown, own.trust(now), wanted=article.id)
+
+
+async def _asked(fetcher: Callable[[], Fetcher], url: str, max_bytes: int) -> bytes:
+    """Return what is at `url`, over a connection of its own."""
+    async with fetcher() as one:
+        answer = await one.get(url, max_bytes=max_bytes)
+    if answer is None:  # only where a question was conditional, and none is
+        raise FetchError(f"{url}: no answer")
+    return answer.body

@@ -1,0 +1,122 @@
+"""The sections of `mirror.toml` about places outside: stores, mirrors, and who watches them."""
+
+import re
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from mirror.fetch import Proxy
+from mirror.settings.base import Section
+
+Role = Literal["public", "spare", "private"]
+"""Of an address: announced to all; kept until another is blocked; never in a list."""
+
+_NAME = r"^[a-z0-9][a-z0-9-]{0,30}$"
+_SSH = re.compile(r"[\w.-]{1,64}@(?:[\w.-]{1,253}|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII)
+_TO = {
+    "folder": r".+",
+    "objects": r"(?:s3|gs|az)://[^/]+(?:/.*)?",
+    "git": r"(?:https?|ssh|file)://.+|[\w.-]+@[\w.-]+:.+",
+    "rclone": r"[^:/]*:.*",
+}
+_EXPECTED = {
+    "folder": "a folder's path",
+    "objects": "s3://BUCKET/FOLDER, gs://… or az://…",
+    "git": "the address of a repository",
+    "rclone": "REMOTE:PATH as rclone has it",
+}
+
+
+def public_address(value: str) -> str:
+    """Return the address of a mirror, which ends in a slash.
+
+    Raises:
+        ValueError: not one that a reader could ask.
+    """
+    try:
+        url = urlsplit(value)
+        bare = not (url.query or url.fragment or url.username is not None)
+        good = url.scheme in ("http", "https") and url.hostname and bare and url.port != 0
+    except ValueError:
+        good = False
+    if not good or not value.isascii() or not value.isprintable() or " " in value:
+        raise ValueError("https://HOST/ was expected, or http:// for an .onion")
+    return value if value.endswith("/") else f"{value}/"
+
+
+def _optional_public(value: str) -> str:
+    return value and public_address(value)
+
+
+def _proxy(value: str) -> str:
+    if value:
+        Proxy.parse(value)
+    return value
+
+
+def _jump(value: str) -> str:
+    if value and not _SSH.fullmatch(value):
+        raise ValueError("USER@HOST or USER@HOST:PORT was expected")
+    return value
+
+
+class StoreSettings(Section):
+    """A place outside that the site is written to."""
+
+    name: Annotated[str, Field(pattern=_NAME)]
+    kind: Literal["folder", "objects", "git", "rclone"]
+    to: Annotated[str, Field(min_length=1, max_length=2000)]
+    public: Annotated[str, AfterValidator(_optional_public)] = ""
+    role: Role = "public"
+    secret: str = ""
+    options: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not re.fullmatch(_TO[self.kind], self.to):
+            raise ValueError(f"to: {_EXPECTED[self.kind]} was expected")
+        return self
+
+
+class MirrorSettings(Section):
+    """A public address of the site that is no store's: a volunteer's copy, or a front."""
+
+    url: Annotated[str, AfterValidator(public_address)]
+    role: Role = "public"
+
+
+class Vantage(Section):
+    """From where the mirrors are looked at, as a reader there would see them."""
+
+    name: Annotated[str, Field(pattern=_NAME)]
+    country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
+    proxy: Annotated[str, AfterValidator(_proxy)] = ""
+    ssh: Annotated[str, AfterValidator(_jump)] = ""
+    secret: str = ""
+    control: bool = False
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.proxy and self.ssh:
+            raise ValueError("either proxy or ssh was expected, not both")
+        return self
+
+
+class Watch(Section):
+    """How mirrors are looked after."""
+
+    every_s: Annotated[int, Field(ge=10, le=24 * 3600)] = 300
+    changes_per_day: Annotated[int, Field(ge=0, le=1000)] = 8
+    notify: str = ""
+
+
+class Dns(Section):
+    """A name that leads to a mirror that works, updated by RFC 2136."""
+
+    server: str = ""
+    port: Annotated[int, Field(ge=1, le=65535)] = 53
+    zone: str = ""
+    name: str = ""
+    key: str = ""
+    ttl_s: Annotated[int, Field(ge=10, le=24 * 3600)] = 60

@@ -1,0 +1,177 @@
+"""The site in an object storage: S3 and its like, Google's, Azure's.
+
+Nothing compresses there on the way to a reader, and a page that is sent as it is passes no 16-kB
+curtain. So text is kept as gzip with `Content-Encoding: gzip`, which every browser, and every
+program of ours, asks for and undoes; lengths and hashes of the format are of the bytes then. Who
+fetches a page for `minisign` does so with `curl --compressed`. `encoding = "plain"` is for a place
+that loses the header: `mirror store test` names it.
+"""
+
+import asyncio
+import gzip
+import hashlib
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import BaseError, NotModifiedError
+
+from mirror.errors import FormatError, StoreError
+from mirror.formats.paths import PROOF, check_path, is_head, is_path
+from mirror.inflate import decoder
+from mirror.labels import caching_of, is_packed, type_of
+from mirror.stores.objects.bucket import open_bucket
+from mirror.stores.objects.problems import in_words, is_no_bucket
+from mirror.threads import in_thread
+
+if TYPE_CHECKING:  # it is no class, and not there when the program runs
+    from obstore import GetOptions
+
+PARALLEL = 16  # requests: 32 are no faster, and places count them
+MAX_BYTES = 256 << 20  # of a file read back: what a place claims to hold is held in memory
+_GZIP = b"\x1f\x8b\x08"  # no text begins so
+
+
+class ObjectStore:
+    """A folder of a bucket. What is put is collected, and sent by `flush`."""
+
+    def __init__(
+        self, name: str, to: str, *, secret: Mapping[str, str], options: Mapping[str, str]
+    ) -> None:
+        self.name = name
+        self._bucket = open_bucket(name, to, secret=secret, options=options)
+        self._packs = options.get("encoding", "gzip") == "gzip"
+        self._put: dict[str, bytes] = {}
+        self._gone: dict[str, None] = {}
+
+    async def put(self, path: str, data: bytes) -> None:
+        """Keep `data` under `path` with the next `flush`."""
+        self._put[check_path(path)] = data
+
+    async def get(self, path: str) -> bytes | None:
+        """Return what is kept under `path`, or None."""
+        return await self._read(check_path(path))
+
+    async def delete(self, path: str) -> None:
+        """Remove `path` with the next `flush`."""
+        self._gone[check_path(path)] = None
+        self._put.pop(path, None)
+
+    async def names(self, folder: str) -> list[str]:
+        """Return the paths of all files right in `folder`."""
+        with self._told(check_path(folder)):
+            found = await obstore.list_with_delimiter_async(self._bucket, folder)
+        return sorted(each["path"] for each in found["objects"] if is_path(each["path"]))
+
+    async def flush(self) -> None:
+        """Remove and send everything collected; the first failure ends it."""
+        gone, self._gone = self._gone, {}
+        files, self._put = self._put, {}
+        await _each(self._remove, gone)
+        await _each(partial(self._send, files), files)
+
+    async def reserve(self, size: int) -> None:
+        """Return: an object storage says that it is full when it is."""
+
+    async def _read(self, path: str, *, unless: str = "") -> bytes | None:
+        """Return what is kept, or None.
+
+        Raises:
+            NotModifiedError: what is kept has the ETag `unless`.
+        """
+        with self._told(path):
+            try:
+                asked: GetOptions = {"if_none_match": unless} if unless else {}
+                found = await obstore.get_async(self._bucket, path, options=asked)
+                if found.meta["size"] > MAX_BYTES:
+                    raise StoreError(f"{self.name}: {path}: more than {MAX_BYTES} bytes")
+                return self._unpacked(path, bytes(await found.bytes_async()))
+            except FileNotFoundError as e:
+                if is_no_bucket(e):
+                    raise
+                return None
+
+    async def _send(self, files: Mapping[str, bytes], path: str) -> None:
+        data, packs = files[path], self._packs and is_packed(path)
+        # As tightly as pages are checked to pass a 12,000 B curtain, and always the same bytes.
+        body = await in_thread(gzip.compress, data, 9, mtime=0) if packs else data
+        changes = is_head(path) or path.endswith(PROOF)
+        if not changes and await self._holds(path, data, body):
+            return
+        told = {"Content-Type": type_of(path), "Cache-Control": caching_of(path)}
+        told |= {"Content-Encoding": "gzip"} if packs else {}
+        with self._told(path):
+            await obstore.put_async(self._bucket, path, body, attributes=told, use_multipart=False)
+
+    async def _holds(self, path: str, data: bytes, body: bytes) -> bool:
+        """Return whether `path`, which never changes, is kept with these bytes already.
+
+        Most places take a condition with what is sent, and some that know it do not keep to it.
+        """
+        tag = hashlib.md5(body, usedforsecurity=False).hexdigest()
+        try:
+            held = await self._read(path, unless=f'"{tag}"')
+        except NotModifiedError:
+            return True
+        if held not in (None, data):
+            raise StoreError(f"{self.name}: {path}: already holds other bytes")
+        return held is not None
+
+    async def _remove(self, path: str) -> None:
+        with self._told(path):
+            try:
+                await obstore.delete_async(self._bucket, path)
+            except FileNotFoundError as e:
+                if is_no_bucket(e):
+                    raise
+
+    def _unpacked(self, path: str, body: bytes) -> bytes:
+        # Looked for in the bytes: some places undo the coding for those who do not ask for it,
+        # some lose the header, and what was sent is here either way.
+        if not (is_packed(path) and body.startswith(_GZIP)):
+            return body
+        data, stream = bytearray(), decoder("gzip")
+        try:
+            for piece in stream.feed(body):
+                data += piece
+                if len(data) > MAX_BYTES:
+                    raise StoreError(f"{self.name}: {path}: more than {MAX_BYTES} bytes")
+        except FormatError as e:
+            raise StoreError(f"{self.name}: {path}: damaged there: {e}") from e
+        if not stream.complete:
+            raise StoreError(f"{self.name}: {path}: damaged there: cut short")
+        return bytes(data)
+
+    @contextmanager
+    def _told(self, path: str) -> Iterator[None]:
+        """Let what fails at the place be a `StoreError`, in words that hold no secret."""
+        try:
+            yield
+        except NotModifiedError:
+            raise
+        except (BaseError, OSError) as e:
+            # Not chained: the library's text has what the place answered, and the key's name.
+            raise StoreError(f"{self.name}: {path}: {in_words(e)}") from None
+
+
+async def _each(work: Callable[[str], Awaitable[None]], paths: Iterable[str]) -> None:
+    """Do `work` for all paths, some at once; after a failure begin no more, and raise it."""
+    rest = iter(paths)
+    failed: list[StoreError] = []
+
+    async def one_after_another() -> None:
+        for path in rest:
+            try:
+                await work(path)
+            except StoreError as e:
+                failed.append(e)
+            if failed:
+                return
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(PARALLEL):
+            group.create_task(one_after_another())
+    if failed:
+        raise failed[0]

@@ -1,0 +1,179 @@
+"""Any of the seventy kinds of places that rclone knows: SFTP, WebDAV, FTP and the like.
+
+A batch is one run of `rclone copy`, which lists nothing there. It does not compare either: a new
+checkpoint has the size of the old one, and the times of many places are those of the upload.
+What is kept is as durable as the place makes what it has acknowledged.
+
+Nor is it looked whether other bytes were at an immutable path: what is put is this site's own,
+which sets right what a place has spoiled.
+"""
+
+import json
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from mirror.errors import StoreError
+from mirror.formats.paths import check_path, is_path
+from mirror.stores.rclone.remote import Remote
+from mirror.stores.rclone.run import MAX_TEXT, STALL_S, Answer, Limits
+from mirror.stores.rclone.staging import Staging, make_room
+from mirror.threads import in_thread
+
+MAX_FILE = 64 << 20  # bytes of one file: eight times the largest of a site
+MAX_LIST = 16 << 20  # bytes of one folder's names
+FULL = 1 << 20  # bytes: with less room than that, a failure without a reason is a full disk
+MAX_HELD = 4 << 20  # bytes: a batch may be a week's articles; a thread for each file is slower
+NO_FOLDER = 3  # rclone's status when there is none
+_FROM = ("--files-from-raw=-", "--no-traverse")
+# Kinds where a name is one file. Others may keep two of one name, and are asked before.
+_OVERWRITES = frozenset(("ftp", "local", "s3", "sftp", "smb", "webdav"))
+
+
+class RcloneStore:
+    """A place behind rclone. What `room` holds is private; all but `known_hosts` may be lost.
+
+    A run is given up when for `stall_s` seconds not a byte and not a file more has come over.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        to: str,
+        *,
+        room: Path,
+        secret: Mapping[str, str],
+        options: Mapping[str, str],
+        stall_s: float = STALL_S,
+    ) -> None:
+        self.name = name
+        self._remote = Remote(name, to, room=room, secret=secret, options=options)
+        self._room = room
+        self._stall_s = stall_s
+        overwrites = options.get("type") in _OVERWRITES
+        self._compare = "--no-check-dest" if overwrites else "--ignore-times"
+        self._staging: Staging | None = None
+        self._put: set[str] = set()
+        self._gone: set[str] = set()
+        self._held: dict[str, bytes] = {}
+        self._held_bytes = 0
+
+    async def put(self, path: str, data: bytes) -> None:
+        """Keep `data` under `path` with the next `flush`."""
+        self._held[check_path(path)] = data
+        self._gone.discard(path)
+        self._put.add(path)
+        self._held_bytes += len(data)
+        if self._held_bytes > MAX_HELD:
+            await self._stage()
+
+    async def get(self, path: str) -> bytes | None:
+        """Return what is kept under `path`, or None."""
+        root = self._remote.root
+        answer = await self._ask("cat", root, *_FROM, told=[check_path(path)], max_bytes=MAX_FILE)
+        if answer.errors or answer.status:
+            raise self._remote.failed(path, answer)
+        # Nothing is what an empty file holds, and what no file does.
+        there = answer.output or await self._list(root, path, *_FROM, "-R", told=[path])
+        return answer.output if there else None
+
+    async def delete(self, path: str) -> None:
+        """Keep nothing under `path` any more, once `flush` returned."""
+        self._put.discard(check_path(path))
+        self._held.pop(path, None)
+        self._gone.add(path)
+
+    async def names(self, folder: str) -> list[str]:
+        """Return the paths of all files right in `folder`."""
+        found = await self._list(f"{self._remote.root}{check_path(folder)}/", folder)
+        return sorted(path for path in (f"{folder}/{name}" for name in found) if is_path(path))
+
+    async def flush(self) -> None:
+        """Send everything put, then remove what is to be; the place has acknowledged all."""
+        try:
+            await self._stage()
+            if self._staging and self._put:
+                await self._send(self._staging.folder)
+            if self._gone:
+                await self._remove()
+        finally:
+            self._put, self._gone = set(), set()
+            staging, self._staging = self._staging, None
+            if staging:
+                await in_thread(staging.remove)
+
+    async def reserve(self, size: int) -> None:
+        """Return unless the place says that it has less room than `size` bytes."""
+        free = await self._free()
+        if free is not None and free < size:
+            raise StoreError(f"{self.name}: disk full: {free} bytes free, {size} needed")
+
+    async def _ask(
+        self,
+        *words: str,
+        told: Collection[str] = (),
+        max_bytes: int = MAX_TEXT,
+        hasty: bool = False,
+    ) -> Answer:
+        try:
+            await in_thread(make_room, self._room)
+        except OSError as e:
+            raise StoreError(f"{self.name}: {self._room}: not made: {e.strerror}") from e
+        limits = Limits(self._stall_s, max_bytes, hasty=hasty)
+        return await self._remote.run(*words, told="\n".join(sorted(told)), limits=limits)
+
+    async def _send(self, folder: str) -> None:
+        how = (*_FROM, self._compare, "--no-update-dir-modtime")
+        words = ("copy", folder, self._remote.root, *how)
+        answer = await self._ask(*words, told=self._put, hasty=True)
+        if answer.status:
+            raise await self._not_kept(self._remote.failed("not kept", answer))
+        if answer.sent != len(self._put):  # rclone passes over what it does not find
+            raise StoreError(f"{self.name}: not kept: {answer.sent} of {len(self._put)} files sent")
+
+    async def _not_kept(self, error: StoreError) -> StoreError:
+        if ": failed: " in str(error):  # as OpenSSH says of a full disk, and of much else
+            free = await self._free()
+            if free is not None and free < FULL:
+                return StoreError(f"{self.name}: not kept: disk full: {free} bytes free: {error}")
+        return error
+
+    async def _remove(self) -> None:
+        answer = await self._ask("delete", self._remote.root, *_FROM, told=self._gone)
+        if answer.status:
+            raise self._remote.failed("not removed", answer)
+
+    async def _list(
+        self, address: str, what: str, *words: str, told: Collection[str] = ()
+    ) -> list[str]:
+        answer = await self._ask(
+            "lsf", "--files-only", address, *words, told=told, max_bytes=MAX_LIST
+        )
+        if answer.status == NO_FOLDER:
+            return []
+        if answer.errors or answer.status:
+            raise self._remote.failed(what, answer)
+        return answer.output.decode("utf-8", "replace").splitlines()
+
+    async def _free(self) -> int | None:
+        """Return how many bytes the place has left, or None where it does not say."""
+        answer = await self._ask("about", self._remote.root, "--json")
+        try:
+            said = json.loads(answer.output or b"{}")
+            return None if answer.status else int(said["free"])
+        except (ValueError, TypeError, KeyError):
+            return None
+
+    async def _stage(self) -> None:
+        held, self._held, self._held_bytes = self._held, {}, 0
+        if held:
+            await in_thread(self._write, held)
+
+    def _write(self, files: Mapping[str, bytes]) -> None:
+        try:
+            if self._staging is None:
+                make_room(self._room)
+                self._staging = Staging(self._room)
+            for path, data in files.items():
+                self._staging.write(path, data)
+        except OSError as e:
+            raise StoreError(f"{self.name}: {self._room}: not written: {e.strerror}") from e

@@ -1,0 +1,189 @@
+"""A place as rclone is told of it: by the environment of its process, which nobody else reads."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from mirror.errors import SettingsError, StoreError
+from mirror.stores.rclone.run import STALL_S, Answer, Limits, program, run
+from mirror.stores.rclone.words import explain, forms, without
+
+CONNECT_S = 15  # to a place that does not answer at all
+PASSWORDS = frozenset(
+    (
+        "api_password",
+        "client_certificate_password",
+        "file_password",
+        "folder_password",
+        "key_file_pass",
+        "library_key",
+        "mailbox_password",
+        "otp_secret_key",
+        "pass",
+        "password",
+        "password2",
+        "plex_password",
+        "secret",
+    )
+)
+"""The options that rclone wants obscured, as `rclone config providers` has them."""
+PASSWORDS_OF = frozenset((("filen", "api_key"),))
+"""Options that only one kind of place wants so."""
+
+_REMOTE = re.compile(r"([A-Za-z0-9_]+):([^\0\n]*)", re.ASCII)
+_OPTION = re.compile(r"[A-Za-z0-9_.]+", re.ASCII)
+_USERINFO = re.compile(r"://[^/@]*:[^/@]*@")
+_RSA = ("rsa-sha2-512", "rsa-sha2-256")
+_FILES = ("config", "ca_cert")  # rclone is told of these, not its remote
+_ALWAYS = {
+    "LC_ALL": "C.UTF-8",
+    "RCLONE_ASK_PASSWORD": "false",
+    "RCLONE_BUFFER_SIZE": "0",  # the files are small, and on this machine's disk
+    "RCLONE_CONTIMEOUT": f"{CONNECT_S}s",
+    "RCLONE_LOW_LEVEL_RETRIES": "1",
+    "RCLONE_RETRIES": "1",  # the store is tried again as a whole, later and later
+    "RCLONE_SFTP_SET_MODTIME": "false",  # one more question for each file, for what nobody reads
+    "RCLONE_SFTP_SHELL_TYPE": "none",  # looks for a shell that most places do not give
+    "RCLONE_STATS_LOG_LEVEL": "NOTICE",
+    "RCLONE_TIMEOUT": f"{STALL_S:.0f}s",
+    "RCLONE_USE_JSON_LOG": "true",
+    "RCLONE_WEBDAV_PACER_MIN_SLEEP": "0",  # four connections are few enough
+}
+
+
+class Remote:
+    """One place; `root` is `REMOTE:PATH/`. Its files are looked for in `room`."""
+
+    def __init__(
+        self,
+        name: str,
+        to: str,
+        *,
+        room: Path,
+        secret: Mapping[str, str],
+        options: Mapping[str, str],
+    ) -> None:
+        match = _REMOTE.fullmatch(to)
+        if match is None:
+            raise SettingsError(f"{name}: to: a remote's name, a colon and a path were expected")
+        remote, path = match.groups()
+        # With the slash, rclone does not ask whether the folder is perhaps a file.
+        self.root = f"{remote}:{path.rstrip('/')}/" if path.strip("/") else to
+        self._name = name
+        self._room = room
+        self._program = program()
+        self._prefix = f"RCLONE_CONFIG_{remote.upper()}_"
+        self._secrets = {
+            form
+            for value in secret.values()
+            for form in forms(value, user=secret.get("user") or options.get("user", ""))
+        }
+        _check_values(name, secret=secret, options=options)
+        _check_host(name, room, options)
+        kind = options.get("type", "")
+        self._plain = {
+            key: value
+            for key, value in secret.items()
+            if key in PASSWORDS or (kind, key) in PASSWORDS_OF
+        }
+        told = {key: value for key, value in options.items() if key not in _FILES}
+        told |= {key: value for key, value in secret.items() if key not in self._plain}
+        self._environment = _ALWAYS | dict(self._files(options)) | self._options(told)
+
+    async def run(
+        self,
+        *words: str,
+        told: str,
+        limits: Limits,
+    ) -> Answer:
+        """Run rclone for this place; `told` is its input.
+
+        Raises:
+            StoreError: it cannot run, stands still, or gives more than it may.
+        """
+        await self._obscure()
+        return await self._run(words, told, limits)
+
+    def failed(self, what: str, answer: Answer) -> StoreError:
+        """Return the error that says why a run, which was to do `what`, failed."""
+        errors = answer.errors or (f"rclone ended with status {answer.status}",)
+        reason = next((said for said in map(explain, errors) if said), "failed")
+        return StoreError(f"{self._name}: {what}: {reason}: {without(errors[0], self._secrets)}")
+
+    async def _run(self, words: tuple[str, ...], told: str, limits: Limits) -> Answer:
+        try:
+            return await run(
+                self._program,
+                words,
+                told=told.encode(),
+                environment=self._environment,
+                room=self._room,
+                limits=limits,
+            )
+        except StoreError as e:
+            raise StoreError(f"{self._name}: {e}") from e
+
+    async def _obscure(self) -> None:
+        """Write the passwords as rclone wants them, which hides them from a glance only."""
+        while self._plain:
+            key, value = next(iter(self._plain.items()))
+            answer = await self._run(("obscure", "-"), value, Limits())
+            obscured = answer.output.decode("ascii", "replace").strip()
+            if answer.status or not obscured:
+                raise StoreError(f"{self._name}: {key}: no password that rclone takes")
+            self._secrets |= set(forms(obscured))
+            self._environment |= self._options({key: obscured})
+            self._plain.pop(key, None)
+
+    def _options(self, told: Mapping[str, str]) -> dict[str, str]:
+        return {self._prefix + key.upper(): value for key, value in told.items()}
+
+    def _files(self, options: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        # The operator's own file has other places and their passwords: none unless named.
+        yield "RCLONE_CONFIG", str(self._room / options.get("config", "/dev/null"))
+        yield "RCLONE_CACHE_DIR", str(self._room / "cache")
+        # For every remote: also one of the configuration file, or one behind another.
+        known_hosts = _known_hosts(self._room, options)
+        yield "RCLONE_SFTP_KNOWN_HOSTS_FILE", str(known_hosts)
+        yield "RCLONE_SFTP_HOST_KEY_ALGORITHMS", " ".join(_algorithms(known_hosts))
+        if "ca_cert" in options:
+            yield "RCLONE_CA_CERT", str(self._room / options["ca_cert"])
+
+
+def _known_hosts(room: Path, options: Mapping[str, str]) -> Path:
+    return room / options.get("known_hosts_file", "known_hosts")
+
+
+def _algorithms(known_hosts: Path) -> Iterator[str]:
+    """Yield the kinds of key to ask the host for: of another kind, its key would look changed."""
+    try:
+        lines = known_hosts.read_text("ascii", "replace").splitlines()
+    except OSError:
+        return
+    fields = (line.split() for line in lines if not line.startswith(("#", "@")))
+    kinds = sorted({field[1] for field in fields if len(field) > 2})
+    for kind in kinds:
+        yield from _RSA if kind == "ssh-rsa" else (kind,)
+
+
+def _check_values(name: str, *, secret: Mapping[str, str], options: Mapping[str, str]) -> None:
+    if "type" not in options and "config" not in options:
+        raise SettingsError(f"{name}: options: `type` was expected, such as sftp, webdav or ftp")
+    for key, value in (*options.items(), *secret.items()):
+        if not _OPTION.fullmatch(key):
+            raise SettingsError(f"{name}: options: not the name of an option: {key!r:.40}")
+        if "\0" in value:
+            raise SettingsError(f"{name}: {key}: holds a byte that no setting can hold")
+    for key, value in options.items():
+        if key in PASSWORDS or _USERINFO.search(value):
+            raise SettingsError(f"{name}: options: {key}: a password belongs in the secret's file")
+
+
+def _check_host(name: str, room: Path, options: Mapping[str, str]) -> None:
+    file = _known_hosts(room, options)
+    if options.get("type") == "sftp" and not file.is_file():
+        where = f"-p {options.get('port', '22')} {options.get('host', 'HOST')}"
+        raise SettingsError(
+            f"{name}: {file}: the host's key was expected: get it with `ssh-keyscan {where}`, and"
+            f" compare what `ssh-keygen -lf` says of it with what the place's owner says"
+        )

@@ -1,0 +1,109 @@
+"""What rclone says of a failure, in words that name who must act, and without any secret."""
+
+import base64
+import html
+import json
+import re
+from collections.abc import Collection, Iterator
+from urllib.parse import quote, quote_plus
+
+MAX_DETAIL = 300  # characters: a server's answer may be a whole page
+_HIDDEN = "…"
+_TAG = re.compile(r"<[^<>]{0,200}>")
+REFUSED = "not let in: the user, password or key is wrong or no longer valid there"
+_COMPARE = "what the place's owner says"
+_REASONS = (
+    (
+        ("knownhosts: key mismatch",),
+        "another host key than the one in known_hosts: somebody stands between, or it was"
+        f" renewed: compare it with {_COMPARE} before it is replaced there",
+    ),
+    (
+        ("knownhosts: key is unknown",),
+        "known_hosts has no key of this host: get it with `ssh-keyscan -p PORT HOST` and compare"
+        f" it with {_COMPARE}",
+    ),
+    (
+        (
+            "unable to authenticate",
+            "message type 51",  # how the ssh library calls a refusal that it did not expect
+            "401 unauthorized",
+            "530 ",
+            "logon_failure",
+        ),
+        REFUSED,
+    ),
+    (
+        ("certificate has expired",),
+        "expired certificate: the place's owner must renew it, or this machine's clock is wrong",
+    ),
+    (
+        ("http response to https client",),
+        "no TLS there: the address says https and the server speaks http",
+    ),
+    (
+        ("x509:", "tls: failed to verify"),
+        "a certificate that does not hold: the address is wrong, or `ca_cert` is not given",
+    ),
+    (
+        ("no space left", "insufficient storage", "507 ", "552 ", "quota", "disk full"),
+        "disk full: the place needs room",
+    ),
+    (
+        ("permission denied", "permission_denied", "403 forbidden", "access denied"),
+        "not permitted: the user may not do that in this folder there",
+    ),
+    (
+        ("405 not allowed", "405 method not allowed", "501 not implemented"),
+        "the server takes no files at this address",
+    ),
+    (("no such host",), "no such host: the address is wrong, or no name server answers"),
+    (("connection refused",), "nobody listens there: the server is down, or the port is wrong"),
+    (
+        ("no route to host", "network is unreachable"),
+        "no way there: this machine has no network, or the address is wrong",
+    ),
+    (
+        ("i/o timeout", "deadline exceeded", "timed out"),
+        "no answer: the server, or the way there, is down",
+    ),
+    (
+        ("500 internal", "502 bad", "503 service", "504 gateway"),
+        "the server fails: what its owner's log says of it, a full disk perhaps",
+    ),
+    (
+        ("connection reset", "broken pipe", "connection lost", "eof"),
+        "cut off: the server ended the connection",
+    ),
+    (
+        ("didn't find section", "didn't find backend", "failed to load config", "decrypt config"),
+        "no remote that rclone knows: `type` or `config` in the store's options is wrong",
+    ),
+)
+
+
+def explain(words: str) -> str | None:
+    """Return what a message of rclone means for people; None if that is not known."""
+    low = words.lower()
+    found = (reason for fragments, reason in _REASONS if any(each in low for each in fragments))
+    return next(found, None)
+
+
+def without(words: str, secrets: Collection[str]) -> str:
+    """Return `words` on one line, short, and with nothing of the `secrets` in it."""
+    for secret in sorted(secrets, key=len, reverse=True):  # one may hold another
+        words = words.replace(secret, _HIDDEN)
+    bare = _TAG.sub(" ", words)  # many servers answer with a page
+    shown = "".join(c if c.isprintable() else " " for c in bare)
+    return " ".join(shown.split())[:MAX_DETAIL]
+
+
+def forms(secret: str, *, user: str = "") -> Iterator[str]:
+    """Yield the ways in which a program or a server may write `secret`, if it is one."""
+    for word in {secret, *secret.splitlines()} - {""}:
+        yield word
+        yield from (quote(word, safe=safe) for safe in ("", "/", "$&+,/:;=@", "$&+,;="))
+        yield quote_plus(word)
+        yield html.escape(word)
+        yield from (json.dumps(word, ensure_ascii=plain)[1:-1] for plain in (True, False))
+        yield from (base64.b64encode(each.encode()).decode() for each in (word, f"{user}:{word}"))

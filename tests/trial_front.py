@@ -1,0 +1,122 @@
+"""A web server before a folder store: as a good mirror is, or with one habit of bad ones."""
+
+import asyncio
+import gzip
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import fetch_servers
+from aiohttp import web
+
+from mirror.labels import caching_of, is_packed, type_of
+
+SCRIPT = b"<script>new Image().src='//count.example'</script></body>"
+
+
+class Front:
+    """Serves `folder`; `habits` name what it does wrong."""
+
+    def __init__(self, folder: Path, *habits: str) -> None:
+        self.folder = folder
+        self.habits = frozenset(habits)
+        self.asked: list[str] = []
+        self._first: dict[str, bytes] = {}
+
+    def has(self, habit: str) -> bool:
+        return habit in self.habits
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        path = request.path.lstrip("/")
+        self.asked.append(path)
+        if self.has("redirects") and not path.startswith("to/"):
+            return web.Response(status=302, headers={"Location": f"/to/{path}"})
+        data = self._data(path.removeprefix("to/"))
+        if data is None:
+            return self._missing()
+        body = self._altered(path, data)
+        fields = self._fields(path)
+        if "Content-Encoding" in fields:
+            body = gzip.compress(body, 9, mtime=0)
+        if self.has("loses the coding"):
+            fields.pop("Content-Encoding", None)
+        return self._sent(body, fields)
+
+    def _data(self, path: str) -> bytes | None:
+        name = path.lower() if self.has("ignores case") else path
+        known = name.endswith((".html", ".json", ".webp"))
+        if self.has("drops endings") and not known:
+            return None
+        file = self.folder / name
+        if not file.is_file():
+            return None
+        data = file.read_bytes()
+        return self._first.setdefault(name, data) if self.has("stale") else data
+
+    def _missing(self) -> web.Response:
+        if self.has("answers all"):
+            return self._sent(b"<html>Welcome!</html>", self._fields("index.html"))
+        return web.Response(status=403 if self.has("forbids") else 404)
+
+    def _altered(self, path: str, data: bytes) -> bytes:
+        if not path.endswith(".html"):
+            return data + b" " if self.has("changes bytes") else data
+        if self.has("adds scripts"):
+            return data.replace(b"</body>", SCRIPT)
+        return b" ".join(data.split()) if self.has("rewrites") else data
+
+    def _fields(self, path: str) -> dict[str, str]:
+        fields = {
+            "Content-Type": type_of(path),
+            "Cache-Control": caching_of(path),
+            "Access-Control-Allow-Origin": "*",
+            "Server": "",
+        }
+        if is_packed(path) and not self.has("sends plain text"):
+            fields["Content-Encoding"] = "gzip"
+        for habit, changed in _FIELDS.items():
+            if self.has(habit):
+                fields |= changed
+        return {name: value for name, value in fields.items() if value or name == "Server"}
+
+    def _sent(self, body: bytes, fields: Mapping[str, str]) -> web.Response:
+        response = web.Response(body=body, headers=fields)
+        if not self.has("keeps connections"):
+            response.force_close()
+        if self.has("adds cookies"):
+            response.set_cookie("visitor", "1795404837")
+        return response
+
+
+_FIELDS = {
+    "no cors": {"Access-Control-Allow-Origin": ""},
+    "cors for one": {"Access-Control-Allow-Origin": "https://reader.example"},
+    "no types": {"Content-Type": "application/octet-stream"},
+    "plain types": {"Content-Type": "text/plain"},
+    "no charset": {"Content-Type": "text/html"},
+    "keeps long": {"Cache-Control": "public, max-age=86400"},
+    "keeps for ten minutes": {"Cache-Control": "max-age=600"},
+    "keeps long elsewhere": {"Cache-Control": "max-age=60, s-maxage=86400"},
+    "no caching": {"Cache-Control": ""},
+    "says who": {"Server": "nginx/1.18.0 (Ubuntu)"},
+    "many headers": {"X-Trace": "t" * 7000},
+    "lies about coding": {"Content-Encoding": "br"},
+}
+
+
+@contextmanager
+def fronted(folder: Path, *habits: str) -> Iterator[tuple[str, Front]]:
+    """Serve in a thread, for a test that calls the command; yields `host:port`."""
+    front, loop = Front(folder, *habits), asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="front")
+    thread.start()
+    serving = fetch_servers.site(front.answer)
+    try:
+        yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(), front
+    finally:
+        ended = serving.__aexit__(None, None, None)
+        asyncio.run_coroutine_threadsafe(ended, loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
