@@ -6,7 +6,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := $(BIN)/mirror demo $(if $(ONCE),--once) $(if $(OUT),--out $(OUT))
 
-.PHONY: demo test coverage lint install bench faults fuzz lock clean
+.PHONY: demo test coverage lint install bench faults fuzz lab lock clean
 
 demo: install
 	$(DEMO)
@@ -38,6 +38,10 @@ faults: .venv/dev
 fuzz: .venv/dev
 	@end=$$(($$(date +%s) + $${FUZZ_S:-600})); while [ $$(date +%s) -lt $$end ]; do \
 		FUZZ=20 tests/alone $(BIN)/python -m pytest -q tests/test_fuzz.py || exit 1; done
+
+# What reaches a reader past a censor, measured anew and kept (root; two minutes).
+lab: .venv/dev
+	tests/alone env PYTHONPATH=tests $(BIN)/python -m lab.table
 
 install: .venv/installed
 

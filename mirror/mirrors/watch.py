@@ -208,9 +208,7 @@ class _Party:
         async with self._turn(urlsplit(url).netloc):
             try:
                 now = self._now()
-                seen.append(
-                    await probe(url, vantage, own, fetcher=fetcher, now=now)
-                )
+                seen.append(await probe(url, vantage, own, fetcher=fetcher, now=now))
             except VantageError as e:
                 unseen[url] = str(e)
             except (StateError, StoreError) as e:
