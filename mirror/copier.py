@@ -14,11 +14,12 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Se
 from dataclasses import replace
 from itertools import islice
 
+from mirror import verify
 from mirror.agenda import Agenda
 from mirror.dag import ChangedError, Dag
 from mirror.dag.contents import BATCH_FILES, Batch, Contents
 from mirror.database import Database
-from mirror.errors import FormatError, StoreError
+from mirror.errors import FormatError, SettingsError, StoreError, VerifyError
 from mirror.formats import tlog
 from mirror.formats.checkpoint import MAX_BYTES, Checkpoint
 from mirror.formats.cid import Cid
@@ -30,6 +31,7 @@ from mirror.stores import Store, write
 from mirror.stores.copies import Copies, Held
 from mirror.stores.patience import Patient
 from mirror.threads import in_thread
+from mirror.trusted import newest_root
 from mirror.withdrawal import Withdrawals
 
 logger = logging.getLogger(__name__)
@@ -140,6 +142,8 @@ class Copier:
         if found.origin != log.origin:
             what = f"it has the log {found.origin}: empty it, or name another place"
             raise StoreError(f"{self.name}: {what}")
+        if not self._is_signed(shown):  # whoever may write there can put anything: it is replaced
+            return None
         if found.size > log.size:
             what = f"it has {found.size} leaves, the database {log.size}"
             raise StoreError(f"{self.name}: {what}: restore the newest database")
@@ -148,6 +152,16 @@ class Copier:
             what = f"it has another tree of {found.size} leaves than the database"
             raise StoreError(f"{self.name}: {what}: restore the newest database, or empty it")
         return found.size
+
+    def _is_signed(self, shown: bytes) -> bool:
+        try:
+            root = newest_root(self._dag.site / "trust")
+            verify.checkpoint(shown, verify.Trust(root, min(self._now(), root.expires - 1)))
+        except VerifyError:
+            return False
+        except SettingsError as e:  # the cycles say what is wrong with the site
+            raise StoreError(f"{self.name}: not looked at: {e}") from e
+        return True
 
     # What it lacks, in the order in which its readers may see it.
 

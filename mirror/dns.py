@@ -110,8 +110,9 @@ async def publish(addresses: Sequence[str], record: Record, key: Key) -> list[st
         raise StoreError(f"{subject}: no answer in time") from e
     except dns.exception.DNSException as e:
         raise StoreError(f"{subject}: {_WORDS.get(type(e), 'an answer that is none')}") from e
-    except OSError as e:
-        raise StoreError(f"{subject}: no answer: {e.strerror or type(e).__name__}") from e
+    except (OSError, EOFError) as e:  # the library's word for a connection that was closed
+        words = getattr(e, "strerror", None) or type(e).__name__
+        raise StoreError(f"{subject}: no answer: {words}") from e
     return fitting
 
 

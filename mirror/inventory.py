@@ -191,6 +191,7 @@ def forget_all(db: Database, name: str) -> None:
             "DELETE FROM copy WHERE name=?",
             "DELETE FROM copy_garbage WHERE name=?",
             "DELETE FROM status WHERE name=?",
+            "DELETE FROM status WHERE name=? || ' tested'",
         ):
             db.execute(statement, (name,))
 

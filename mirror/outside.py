@@ -136,12 +136,15 @@ def store_of(settings: StoreSettings, folder: Path) -> Store:
     """
     secret = read_secret(folder / settings.secret) if settings.secret else {}
     room = folder / "stores" / settings.name
+    options = dict(settings.options)
+    if settings.kind != "rclone" and "ca" in options:  # as all paths of the settings
+        options["ca"] = str(folder / options["ca"])
     if settings.kind == "folder":
         return DirStore(folder / settings.to, name=settings.name, in_thread=in_own_thread)
     if settings.kind == "objects":
-        return ObjectStore(settings.name, settings.to, secret=secret, options=settings.options)
+        return ObjectStore(settings.name, settings.to, secret=secret, options=options)
     kind = GitStore if settings.kind == "git" else RcloneStore
-    return kind(settings.name, settings.to, room=room, secret=secret, options=settings.options)
+    return kind(settings.name, settings.to, room=room, secret=secret, options=options)
 
 
 def read_secret(file: Path) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ durable before anything is signed with the log key. What it appended stays in `o
 `mark_published`, so that a crash at any moment is followed by the same writes again. One
 coroutine writes, in a thread; polls read `feed` and `seen` meanwhile, which no round changes.
 
-Size: 2 to 4 kB an article. If lost: the log cannot go on (the daemon refuses to sign);
+Size: 4 to 6 kB an article. If lost: the log cannot go on (the daemon refuses to sign);
 keep a copy. Who could abuse it: whoever alters it can make the daemon sign a fork.
 """
 

@@ -4,6 +4,7 @@ import argparse
 import functools
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,7 +157,7 @@ def test_a_mirror_that_works_is_seen_to_work(published: Operator, served: str):
     published.name(served)
 
     assert published("check") == DONE
-    assert published.out.startswith(f"{served}  healthy: works from here\n  from here: works, 0.")
+    assert published.out.startswith(f"{served}  healthy: works from here\n  from here: works, ")
 
 
 def test_a_mirror_that_fails_is_told_in_words(published: Operator, served: str):
@@ -165,7 +166,7 @@ def test_a_mirror_that_fails_is_told_in_words(published: Operator, served: str):
 
     assert published("check") == PARTLY
     assert f"{gone}  suspect: tcp_ip from here: no connection: refused\n" in published.out
-    assert "  from here: no connection: refused, 0.0 s [tcp_ip]\n" in published.out
+    assert re.search(r"  from here: no connection: refused, \d+\.\d s \[tcp_ip\]\n", published.out)
 
     assert published("check", gone) == FAILED
     assert served not in published.out

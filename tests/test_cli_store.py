@@ -165,6 +165,14 @@ def test_options_and_secrets_are_written_as_they_were_said(keeper: Keeper):
     assert store.role == "public"
 
 
+def test_what_cannot_be_opened_is_not_added_even_untested(keeper: Keeper):
+    before = keeper.config.read_text()
+    to = ":sftp,host=h:path"
+
+    assert keeper.store("add", "far", "--kind", "rclone", "--to", to, "--untested") == 2
+    assert keeper.config.read_text() == before
+
+
 def test_a_second_store_stands_behind_the_first(keeper: Keeper):
     assert keeper.add(name="one") == 0
     assert keeper.add(name="two") == 0
@@ -238,7 +246,10 @@ def test_what_a_store_holds_and_how_far_behind_it_is_is_listed(follows: Keeper):
 
 def test_a_password_in_an_address_is_not_listed(keeper: Keeper):
     to = "https://name:hunter2@git.example/pages.git"
-    assert keeper.store("add", "far", "--kind", "git", "--to", to, "--untested") == 0
+    assert keeper.store("add", "far", "--kind", "git", "--to", to, "--untested") == 2
+    assert "hunter2" not in keeper.out + keeper.err
+    with keeper.config.open("a") as file:
+        file.write(f'\n[[stores]]\nname = "far"\nkind = "git"\nto = "{to}"\n')
     assert keeper.store("list") == 0
     assert "hunter2" not in keeper.out
     assert "https://…@git.example/pages.git" in keeper.out

@@ -27,7 +27,7 @@ from mirror.mirrors.vantage import HERE, VantageError
 from mirror.press import Press
 
 PATIENT_S = 8.0  # for what comes, also on a slow machine
-FETCH_S = 0.4  # for what never does
+FETCH_S = 1.0  # for what never does
 HOUR = 3600
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -457,7 +457,7 @@ async def test_what_stops_at_the_first_file_is_http_failure(room: Room):
 
 
 async def test_what_takes_longer_than_a_reader_waits_is_throttled(room: Room):
-    async with counted(room.store.kept, 2048, 1.7) as host:
+    async with counted(room.store.kept, 2048, 2.5) as host:
         fetcher = partial(Fetcher, allow_hosts=[host], timeout_s=5)
         seen = await room.look(host, fetcher=fetcher, fetch_s=5)
 
@@ -470,7 +470,8 @@ async def test_a_look_ends_in_bounded_time(room: Room):
         fetcher = partial(Fetcher, allow_hosts=[host], timeout_s=5)
         seen = await room.look(host, fetcher=fetcher, fetch_s=5, look_s=0.5)
 
-    assert (seen.outcome, seen.detail) == ("throttled", "not done in 0.5 s: 1 files came")
+    assert seen.outcome == "throttled"
+    assert seen.detail.startswith("not done in 0.5 s: ")
 
 
 # It lies.

@@ -13,12 +13,12 @@ from fetch_servers import site
 from test_mirrors_probe import Room, close, copy, hang, published, room, wire
 
 from mirror.database import Database
-from mirror.errors import StateError, StoreError
+from mirror.errors import StateError
 from mirror.fetch import Fetcher
 from mirror.mirrors import Mirror, Mirrors
 from mirror.mirrors.states import CLEARS
 from mirror.mirrors.vantage import Vantage
-from mirror.mirrors.watch import Round, Watch, keep_known, look, look_always
+from mirror.mirrors.watch import Round, Watch, keep_known, known, look
 
 __all__ = ["published", "room"]
 
@@ -107,7 +107,8 @@ async def test_mirrors_that_work_from_everywhere_are_healthy_after_one_round(cou
     found = await country.look()
 
     assert [each.state for each in country.rows()] == ["healthy"] * 3
-    assert len(found.probes) == 9
+    # Three from three places; the spare from the control alone.
+    assert len(found.probes) == 7
     assert {each.after.state for each in found.changes} == {"healthy"}
     assert {did for _, did, _, _ in Mirrors(country.db).changes()} == {"is healthy"}
     assert len(Mirrors(country.db).history(url_of(ONE))) == 3
@@ -309,45 +310,19 @@ async def test_a_damaged_database_is_told_and_is_no_mirrors_fault(country: Count
     assert Mirrors(country.db).history(url_of(ONE)) == []
 
 
-async def test_mirrors_are_looked_at_when_they_are_due_until_the_daemon_ends(country: Country):
-    rounds: list[Round] = []
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        if not seconds:  # within a round
-            return
-        slept.append(seconds)
-        country.room.clock.now += round(seconds)
-        if len(rounds) == 2:
+async def test_mirrors_are_looked_at_when_they_are_due_and_sooner_when_one_is_suspect(
+    country: Country,
+):
+    looks = []
+    for n, wait_s in enumerate((0, EVERY_S - 1, 1, EVERY_S, EVERY_S // 5)):
+        country.room.clock.now += wait_s
+        if n == 3:
             country.inside[ONE] = country.cut
-        if len(rounds) == 4:
-            raise asyncio.CancelledError
+        found = await look(country.db, country.watch, now=country.room.clock)
+        looks.append(len(found.probes))
 
-    async def then(found: Round) -> None:
-        rounds.append(found)
-
-    with pytest.raises(asyncio.CancelledError):
-        await look_always(country.db, country.watch, then=then, now=country.room.clock, sleep=sleep)
-
-    assert slept == [EVERY_S, EVERY_S, EVERY_S / 5, EVERY_S - EVERY_S / 5]
-    assert [len(each.probes) for each in rounds] == [9, 9, 9, 3]
+    assert looks == [7, 0, 7, 7, 3]
     assert country.of(ONE).state == "blocked"
-
-
-async def test_a_full_disk_is_told_and_the_looks_go_on(country: Country):
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        if seconds:
-            slept.append(seconds)
-            raise asyncio.CancelledError
-
-    async def then(_: Round) -> None:
-        raise StoreError("state.db: not written: database or disk is full")
-
-    with pytest.raises(asyncio.CancelledError):
-        await look_always(country.db, country.watch, then=then, now=country.room.clock, sleep=sleep)
-    assert slept == [EVERY_S]
 
 
 # The table follows the settings.
@@ -358,6 +333,14 @@ def db(tmp_path: Path) -> AsyncIterator[Database]:
     db = Database.open(tmp_path / "known.db", origin="test")
     yield db
     db.close()
+
+
+def test_to_know_of_mirrors_writes_nothing():
+    held = Mirror("https://a/", "public", "healthy", 5, 6)
+    named = [("https://b/", "spare"), ("https://a/", "private")]
+    found = known([held, Mirror("https://gone/", "spare")], named, now=7)
+
+    assert found == [replace(held, role="private"), Mirror("https://b/", "spare", since=7)]
 
 
 def test_mirrors_of_the_settings_are_known_and_keep_their_roles(db: Database):

@@ -290,6 +290,34 @@ def test_rules_for_one_site_stand_there_once(tmp_path: Path):
     assert refused(tmp_path, GOOD + twice) == "sites: news.example: stands there twice"
 
 
+STORE = '[[stores]]\nname = "x"\nkind = "objects"\nto = "s3://news-copy"\n'
+
+
+@pytest.mark.parametrize(
+    ("section", "word"),
+    [
+        (STORE.replace('"x"', '"cycle"'), "stores.0.name: another name was expected"),
+        (STORE.replace("s3:", "sftp:"), "stores.0: to: s3://BUCKET/FOLDER"),
+        ('[[vantages]]\nname = "x"\nssh = "u@h"\n', "secret was expected with ssh"),
+        ('[[vantages]]\nname = "x"\nssh = "h"\n', "USER@HOST or USER@HOST:PORT"),
+        ('[dns]\nserver = "ns1.example"\n', "dns: server: an address was expected"),
+        ('[dns]\nserver = "192.0.2.53"\n', "dns: zone, name and key were expected"),
+        ('[[mirrors]]\nurl = "ftp://x/"\n', "mirrors.0.url: https://HOST/ was expected"),
+        (STORE * 2, "stores: x: stands there twice"),
+    ],
+)
+def test_a_mistake_about_a_place_outside_is_named(tmp_path: Path, section: str, word: str):
+    assert word in refused(tmp_path, f"{GOOD}{section}")
+
+
+@pytest.mark.parametrize("mistake", ['to = "x"', "options = { secret = 's3cret', n = 1 }"])
+def test_what_a_store_is_told_is_not_repeated(tmp_path: Path, mistake: str):
+    told = STORE.replace('to = "s3://news-copy"\n', "")
+    more = "options = { secret = 's3cret' }\n" if mistake.startswith("to") else 'to = "s3://a"\n'
+
+    assert "s3cret" not in refused(tmp_path, f"{GOOD}{told}{more}{mistake}\n")
+
+
 def test_a_password_of_a_proxy_is_not_repeated(tmp_path: Path):
     message = refused(tmp_path, with_key("fetch", 'proxy = "http://me:s3cret@x"'))
 

@@ -16,7 +16,7 @@ from mirror.box import Box
 from mirror.dag import Dag
 from mirror.database import Database
 from mirror.desk import Desk
-from mirror.errors import FormatError, SettingsError
+from mirror.errors import SettingsError
 from mirror.fetch import USER_AGENT, Fetcher, Secret
 from mirror.formats import root
 from mirror.health import Health, look
@@ -28,6 +28,7 @@ from mirror.settings.sections import FeedSettings
 from mirror.signer import Signer
 from mirror.state import State
 from mirror.stores.dir import DirStore
+from mirror.trusted import newest_root as newest_root
 
 
 @asynccontextmanager
@@ -210,26 +211,3 @@ def _check_apart(settings: Settings, folder: Path) -> None:
 def _masthead(settings: Settings) -> Masthead:
     newsroom = settings.newsroom
     return Masthead(newsroom=newsroom.name, origin=newsroom.origin, home=newsroom.home)
-
-
-def newest_root(folder: Path) -> root.Root:
-    """Return the highest-numbered root in a site's `trust/`.
-
-    Not checked here: its signatures. The folder is the operator's own.
-
-    Raises:
-        SettingsError: there is none, or it is not readable.
-    """
-    numbers = [int(name) for each in folder.glob("*.root.json") if (name := _number(each))]
-    if not numbers:
-        raise SettingsError(f"{folder}: no root.json: was this folder made by `mirror init`?")
-    path = folder / f"{max(numbers)}.root.json"
-    try:
-        return root.Root.parse(path.read_bytes())
-    except (OSError, FormatError) as e:
-        raise SettingsError(f"{path}: {e}") from e
-
-
-def _number(path: Path) -> str:
-    name = path.name.removesuffix(".root.json")
-    return name if name.isdecimal() else ""

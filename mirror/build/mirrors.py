@@ -39,9 +39,10 @@ async def look_after(
     database = database_beside(path, settings)
     try:
         own = Own(database, newest_root(path.parent / settings.paths.site / "trust"))
-        watch, named = watch_of(path, settings, own), mirrors_named(settings, database)
+        watch = watch_of(path, settings, own)
 
         async def looked() -> None:
+            named = await in_thread(mirrors_named, settings, database)  # a store may be tried anew
             await in_thread(keep_known, database, named, now=now())
             await watching.look(database, watch, now=now)
 

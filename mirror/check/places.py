@@ -67,6 +67,8 @@ class Folder:
                     return file.read(min(max_bytes, found.st_size) + 1)
             finally:
                 os.close(descriptor)
+        except FileNotFoundError as e:
+            raise FetchError(f"{path}: not there", kind="missing") from e
         except OSError as e:
             raise FetchError(f"{path}: {(e.strerror or str(e)).lower()}") from e
 

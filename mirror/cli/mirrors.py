@@ -18,11 +18,13 @@ from mirror.mirrors import Mirror, Mirrors, Probe
 from mirror.mirrors.own import Own
 from mirror.mirrors.states import WORDS
 from mirror.mirrors.vantage import Vantage
-from mirror.mirrors.watch import Round, keep_known, look
+from mirror.mirrors.watch import Round, keep_known, known, look
 from mirror.settings import Settings
 from mirror.signer import listing
 
 MOST = 50  # lines of history: a screen or two
+
+NONE = "no mirror: no `public` address of a store, and no [[mirrors]]"
 
 
 def add(verbs: Verbs) -> None:
@@ -41,19 +43,24 @@ def add(verbs: Verbs) -> None:
 
 
 def _list(beside: Beside, arguments: argparse.Namespace) -> int:
-    settings = Settings.load(arguments.config)
-    rows = keep_known(beside.db, mirrors_named(settings, beside.db), now=now())
+    rows = _rows(beside, arguments)
     if arguments.json:
         answer({"mirrors": [_json(each) for each in rows]})
         return DONE
     if not rows:
-        say("The settings name no mirror: no `public` address of a store, and no [[mirrors]].")
+        say(f"The settings name {NONE}.")
     for each in rows:
         announced = "announced" if each.announced is not None else "not announced"
         since = f" since {encode_time(each.since)}" if each.since else ""
         said = f": {each.reason}" if each.reason else ""
         say(f"{each.url}  {each.state}{since}, {each.role}, {announced}{said}")
     return DONE
+
+
+def _rows(beside: Beside, arguments: argparse.Namespace) -> list[Mirror]:
+    """Return the mirrors of the settings as they are now; nothing is written."""
+    named = mirrors_named(Settings.load(arguments.config), beside.db)
+    return known(Mirrors(beside.db).rows(), named, now=now())
 
 
 def _json(mirror: Mirror) -> dict[str, Any]:
@@ -72,6 +79,8 @@ def _json(mirror: Mirror) -> dict[str, Any]:
 def _check(beside: Beside, arguments: argparse.Namespace) -> int:
     settings = Settings.load(arguments.config)
     rows = keep_known(beside.db, mirrors_named(settings, beside.db), now=now())
+    if not rows and not arguments.urls:
+        raise SettingsError(f"{arguments.config}: {NONE}")
     urls = [_known(each, rows).url for each in arguments.urls] or [each.url for each in rows]
     own = Own(beside.db, build.newest_root(beside.site / "trust"))
     watch = watch_of(arguments.config, settings, own)
@@ -135,9 +144,7 @@ def _probe(probe: Probe) -> dict[str, Any]:
 
 
 def _history(beside: Beside, arguments: argparse.Namespace) -> int:
-    settings = Settings.load(arguments.config)
-    mirrors = Mirrors(beside.db)
-    rows = keep_known(beside.db, mirrors_named(settings, beside.db), now=now())
+    mirrors, rows = Mirrors(beside.db), _rows(beside, arguments)
     urls = [_known(arguments.url, rows).url] if arguments.url else [each.url for each in rows]
     looks = [each for url in urls for each in mirrors.history(url)]
     changes = [each for each in mirrors.changes() if not arguments.url or each[2] in urls]

@@ -55,7 +55,7 @@ def add(verbs: Verbs) -> None:
 
 def _add_add(words: Verbs) -> None:
     made = copies.named(
-        words, "add", _add, "try a place, and write it into the settings if it does"
+        words, "add", _add, "try a place and, if it does no harm, write it into the settings"
     )
     made.add_argument("--kind", required=True, choices=("folder", "objects", "git", "rclone"))
     made.add_argument("--to", required=True, metavar="PLACE", help="as mirror.toml explains it")
@@ -97,6 +97,7 @@ def _add(arguments: argparse.Namespace) -> int:
         raise SettingsError(f"{config}: stores: {arguments.name}: stands there already")
     wanted = with_store(text, _section(arguments))
     store = copies.find(Settings.parse(wanted.encode(), config), arguments.name)
+    store_of(store, config.parent)  # what cannot be opened would keep the daemon from starting
     findings = [] if arguments.untested else _try(store, settings, arguments)
     level = worst(findings)
     added = level != "bad"
@@ -186,6 +187,8 @@ def _note(config: Path, settings: Settings, name: str, word: str) -> None:
     if (config.parent / settings.paths.state).is_file():
         with closing(build.database_beside(config, settings)) as db, db.transaction():
             Agenda(db).note(name, word, now=now())
+    else:
+        complain("not kept: there is no database yet: test again after `mirror once`")
 
 
 # Removing.

@@ -7,7 +7,7 @@ and says nothing about any mirror.
 import asyncio
 import ipaddress
 import struct
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 import asyncssh
 
 from mirror.errors import FetchError
-from mirror.fetch import Fetcher, Proxy
+from mirror.fetch import Proxy
 from mirror.fetch.words import clean
 from mirror.guard import is_onion
 
@@ -75,9 +75,6 @@ class Vantage:
 
 HERE = Vantage("here")
 """Where no other was named."""
-
-Fetchers = Callable[[str], Fetcher]
-"""Returns, for the address of a proxy or "", what asks over one fresh connection."""
 
 
 @asynccontextmanager

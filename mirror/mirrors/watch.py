@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 PARALLEL = 16  # looks at once: each is one connection, and some kilobytes of memory
 PER_HOST = 2  # at once to one name: filters take more for a sign of a hidden service
 AGENT = "Mozilla/5.0"  # as readers' programs begin: who lies to readers must not know who looks
-LEAST_S = 1.0  # between two rounds
 SPREAD_S = 10.0  # over which the looks of a round begin, so that they are no pattern
 
 
@@ -72,7 +71,7 @@ class Watch:
     fetch_s: float = FETCH_S
     fetcher: Callable[[Sequence[str], str, float], Fetcher] = field(
         default=lambda hosts, proxy, fetch_s: Fetcher(
-            allow_hosts=hosts, proxy=proxy, timeout_s=fetch_s, user_agent=AGENT
+            allow_hosts=hosts, proxy=proxy, timeout_s=fetch_s, user_agent=AGENT, mirrors=True
         )
     )
 
@@ -90,14 +89,22 @@ def keep_known(db: Database, named: Iterable[tuple[str, Role]], *, now: int) -> 
     roles, mirrors = dict(named), Mirrors(db)
     if {each.url: each.role for each in mirrors.rows()} != roles:
         with db.transaction():
-            rows = {each.url: each for each in mirrors.rows()}
-            for url, role in roles.items():
-                known = rows.get(url, Mirror(url, role, since=now))
-                mirrors.put(replace(known, role=role))
-            for url in rows.keys() - roles.keys():
+            rows = mirrors.rows()
+            for each in known(rows, roles.items(), now=now):
+                mirrors.put(each)
+            for url in {each.url for each in rows} - roles.keys():
                 mirrors.forget(url)
                 mirrors.note("forgotten", url, "the settings name it no longer", now=now)
     return mirrors.rows()
+
+
+def known(rows: Iterable[Mirror], named: Iterable[tuple[str, Role]], *, now: int) -> list[Mirror]:
+    """Return the mirrors that the settings name, with what is known of them, by address."""
+    held = {each.url: each for each in rows}
+    return [
+        replace(held.get(url, Mirror(url, role, since=now)), role=role)
+        for url, role in sorted(dict(named).items())
+    ]
 
 
 async def look(
@@ -121,12 +128,13 @@ async def look(
     ]
     if not chosen:
         return Round((), ())
+    spares = {each.url for each in rows if each.role == "spare" and each.announced is None}
     party = _Party(watch, now, sleep)
     for last in (False, True):
         async with asyncio.TaskGroup() as group:
             for place in watch.places:
                 if place.control is last:
-                    group.create_task(party.look_from(place, chosen))
+                    group.create_task(party.look_from(place, _shown_to(place, chosen, spares)))
     if party.problem:
         raise party.problem
     found = await in_thread(_kept, db, watch, party, chosen, now())
@@ -134,35 +142,17 @@ async def look(
     return found
 
 
+def _shown_to(place: Vantage, urls: Iterable[str], spares: Collection[str]) -> list[str]:
+    """Return what may be looked at from a place: a filter reads the names that pass it."""
+    inside = place.country and not place.control
+    return [url for url in urls if not (inside and url in spares)]
+
+
 def _log(found: Round) -> None:
     for change in found.changes:
         logger.info("%s: %s: %s", change.after.url, change.after.state, change.after.reason)
     for name, reason in found.unheard.items():
         logger.warning("vantage %s: not heard: %s", name, reason)
-
-
-async def look_always(
-    db: Database,
-    watch: Watch,
-    *,
-    then: Callable[[Round], Awaitable[None]],
-    now: Callable[[], int],
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> None:
-    """Look at the mirrors whenever one is due, and do `then` after each round, until cancelled.
-
-    What goes wrong with the disk is told, and tried again.
-    """
-    while True:
-        try:
-            found = await look(db, watch, now=now, sleep=sleep)
-            await then(found)
-            rows = await in_thread(Mirrors(db).rows)
-            wait_s = min((each.due for each in rows), default=now() + watch.every_s) - now()
-        except StoreError as e:
-            logger.warning("the mirrors were not looked after: %s", e)
-            wait_s = watch.every_s
-        await sleep(min(max(wait_s, LEAST_S), watch.every_s))
 
 
 class _Party:

@@ -56,6 +56,8 @@ async def tell(title: str, lines: Sequence[str], file: Path) -> tuple[bool, str]
         outcomes = await _sent(json.dumps(message).encode()) if addresses else {}
     except SettingsError as e:
         return False, f"notify: {e}"
+    except ValueError:  # what the child said is no answer
+        return False, "notify: not sent: an answer that is to be reported"
     except OSError as e:
         return False, f"notify: not sent: {e.strerror}"
     said = [outcomes.get(n, ("?", "no answer")) for n in range(len(addresses))]

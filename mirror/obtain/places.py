@@ -4,6 +4,7 @@ import asyncio
 import socket
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from aiohttp import AddrInfoType
 from yarl import URL
@@ -17,6 +18,8 @@ LIMIT_S = 8.0  # of one answer: 12 kB over 50 kbit/s and 800 ms come in 5, a pag
 MAX_TAKEN = (
     16 * 1024 * 1024
 )  # bytes of one run: no article has a tenth, and a month's plan has more
+BESIDE = 512 * 1024
+"""Bytes that may come with an answer: headers, certificates, and what a connection has in store."""
 AGENT = "Mozilla/5.0"  # as most programs begin: it tells a mirror nothing of its reader
 
 
@@ -47,27 +50,25 @@ class Web:
             return bool(self.proxy)
         return address.scheme == "https" or is_exempt(address, self._exempt)
 
-    def fetcher(self) -> Fetcher:
-        """Return a client for one request: a second one on its connection would be cut."""
+    def fetcher(self, most: int) -> Fetcher:
+        """Return a client for one request, of whose answer at most `most` bytes are taken in."""
         return Fetcher(
             allow_hosts=self.allow_hosts,
             timeout_s=self.limit_s,
             user_agent=AGENT,
             proxy=self.proxy,
-            socket_factory=self._open_socket,
+            socket_factory=partial(_Metered, self, most),
             mirrors=True,
         )
-
-    def _open_socket(self, info: AddrInfoType) -> socket.socket:
-        return _Metered(self, info)
 
 
 class _Metered(socket.socket):
     """A socket that counts what it takes in: also headers, and what no decoder ever shows."""
 
-    def __init__(self, web: Web, info: AddrInfoType) -> None:
+    def __init__(self, web: Web, most: int, info: AddrInfoType) -> None:
         super().__init__(info[0], info[1], info[2])
         self._web = web
+        self._most = most
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         data = super().recv(bufsize, flags)
@@ -80,6 +81,9 @@ class _Metered(socket.socket):
         return count
 
     def _take(self, count: int) -> None:
+        self._most -= count
+        if self._most < 0:  # before it is counted for all: one mirror must not use up the run
+            raise OSError("more came than the answer may have")
         self._web.left -= count
         if self._web.left < 0:
             raise OSError("more came than one run may take in")
@@ -96,7 +100,7 @@ class Mirror:
     async def read(self, path: str, max_bytes: int) -> bytes:
         """Return what the mirror answers for `path`; of more than `max_bytes`, as many and one."""
         url = self.name + path
-        async with self._turns, self._web.fetcher() as fetcher:
+        async with self._turns, self._web.fetcher(max_bytes + BESIDE) as fetcher:
             # Too long is a verdict, and the verifier's to give.
             answer = await fetcher.get(url, max_bytes=max_bytes + 1, cut=True)
         if answer is None:  # only where a question was conditional, and none is

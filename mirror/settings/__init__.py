@@ -119,7 +119,12 @@ def _problem(error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{where}: missing"
     what = error["msg"].removeprefix("Value error, ")
-    return _without_passwords(f"{where}: {what[0].lower()}{what[1:]}, not {error['input']!r:.100}")
+    word = what if what[1:2].isupper() else f"{what[0].lower()}{what[1:]}"
+    said = f"{where}: {word}"
+    # A whole section would be repeated with all that stands in it, a store's options may be secret.
+    if isinstance(error["input"], dict | list) or "options" in error["loc"]:
+        return said
+    return _without_passwords(f"{said}, not {error['input']!r:.100}")
 
 
 def _without_passwords(message: str) -> str:

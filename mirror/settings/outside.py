@@ -1,5 +1,6 @@
 """The sections of `mirror.toml` about places outside: stores, mirrors, and who watches them."""
 
+import ipaddress
 import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ Role = Literal["public", "spare", "private"]
 """Of an address: announced to all; kept until another is blocked; never in a list."""
 
 _NAME = r"^[a-z0-9][a-z0-9-]{0,30}$"
+_TAKEN = frozenset({"alerts", "cycle"})  # what the mirror itself notes, beside what stores do
 _SSH = re.compile(r"[\w.-]{1,64}@(?:[\w.-]{1,253}|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII)
 _TO = {
     "folder": r".+",
@@ -61,10 +63,16 @@ def _jump(value: str) -> str:
     return value
 
 
+def _free(value: str) -> str:
+    if value in _TAKEN:
+        raise ValueError("another name was expected: the mirror has this one for itself")
+    return value
+
+
 class StoreSettings(Section):
     """A place outside that the site is written to."""
 
-    name: Annotated[str, Field(pattern=_NAME)]
+    name: Annotated[str, Field(pattern=_NAME), AfterValidator(_free)]
     kind: Literal["folder", "objects", "git", "rclone"]
     to: Annotated[str, Field(min_length=1, max_length=2000)]
     public: Annotated[str, AfterValidator(_optional_public)] = ""
@@ -100,6 +108,8 @@ class Vantage(Section):
     def _check(self) -> Self:
         if self.proxy and self.ssh:
             raise ValueError("either proxy or ssh was expected, not both")
+        if self.ssh and not self.secret:
+            raise ValueError("secret was expected with ssh: the folder with id and known_hosts")
         return self
 
 
@@ -120,3 +130,15 @@ class Dns(Section):
     name: str = ""
     key: str = ""
     ttl_s: Annotated[int, Field(ge=10, le=24 * 3600)] = 60
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if not self.server:
+            return self
+        try:
+            ipaddress.ip_address(self.server)
+        except ValueError as e:
+            raise ValueError("server: an address was expected, such as 192.0.2.53") from e
+        if not (self.zone and self.name and self.key):
+            raise ValueError("zone, name and key were expected with server")
+        return self

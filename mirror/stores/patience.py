@@ -11,7 +11,7 @@ from pathlib import PurePath
 from threading import Thread
 from typing import Any, ParamSpec, Protocol, TypeVar
 
-from mirror.errors import MirrorError, StoreError
+from mirror.errors import MirrorError, SettingsError, StoreError
 from mirror.stores import Store
 
 CALL_S = 1800.0
@@ -120,6 +120,8 @@ class Patient:
         if task.cancelled():
             raise StoreError(f"{self.name}: broken off by its own library")
         e = task.exception()
+        if isinstance(e, SettingsError):  # a key's file that is gone meanwhile: of this store alone
+            raise StoreError(f"{self.name}: {e}") from e
         if e is None or isinstance(e, MirrorError) or not isinstance(e, Exception):
             return task.result()
         # Not its words: those of a library may repeat an address with a secret in it.

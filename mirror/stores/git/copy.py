@@ -170,7 +170,10 @@ class Opened:
         base, commits = self._db.execute("SELECT base, commits FROM state").fetchone()
         commit = Commit()
         commit.tree = tree
-        commit.parents = [base] if base and commits > 1 and commits % MAX_COMMITS else []
+        # What was withdrawn is to be in no commit that the branch still leads to.
+        query = "SELECT 1 FROM new_file WHERE id IS NULL AND path GLOB 'a/*'"
+        grows = commits > 1 and commits % MAX_COMMITS and not self._db.execute(query).fetchone()
+        commit.parents = [base] if base and grows else []
         commit.author = commit.committer = WHO
         commit.author_time = commit.commit_time = now
         commit.author_timezone = commit.commit_timezone = 0

@@ -15,6 +15,7 @@ from dulwich.refs import Ref
 from mirror.errors import SettingsError, StoreError
 from mirror.stores.git import http, ssh
 from mirror.stores.git.copy import Sending
+from mirror.stores.rclone.words import forms, without
 
 MAX_SAID = 300  # characters of what a host says to a push, which may be pages of advice
 AGENT = {"User-Agent": "git/2.0 (mirror)"}  # hosts refuse a push by what does not begin so
@@ -181,10 +182,10 @@ class Remote:
         return _RefusedError(f"branch {self._branch}: refused: {words}{text}")
 
     def _failed(self, text: str) -> StoreError:
-        for name, value in self._address.secret.items():
-            if name in ("TOKEN", "USER") and len(value) > 2:
-                text = text.replace(value, "[secret]")
-        return StoreError(f"{self._name}: {text}")
+        secret = self._address.secret
+        known = [v for k, v in secret.items() if k in ("TOKEN", "USER") and len(v) > 2]
+        hidden = {each for v in known for each in forms(v, user=secret.get("USER", "git"))}
+        return StoreError(f"{self._name}: {without(text, hidden)}")
 
 
 _PROBLEMS = {
@@ -214,4 +215,4 @@ def _text(said: bytes | str) -> str:
     """Return what a host says as one short line that a terminal can show."""
     text = said.decode("ascii", "replace") if isinstance(said, bytes) else said
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line[:MAX_SAID]
+    return line[: 4 * MAX_SAID]  # cut to its length once the secrets are out: half of one is one

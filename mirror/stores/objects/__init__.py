@@ -30,7 +30,8 @@ if TYPE_CHECKING:  # it is no class, and not there when the program runs
     from obstore import GetOptions
 
 PARALLEL = 16  # requests: 32 are no faster, and places count them
-MAX_BYTES = 256 << 20  # of a file read back: what a place claims to hold is held in memory
+MAX_NAMES, LIST_CHUNK = 200_000, 1000  # a place that goes on for ever fills the memory
+MAX_BYTES = 64 << 20  # of a file read back: what a place claims to hold is held in memory
 _GZIP = b"\x1f\x8b\x08"  # no text begins so
 
 
@@ -61,9 +62,16 @@ class ObjectStore:
 
     async def names(self, folder: str) -> list[str]:
         """Return the paths of all files right in `folder`."""
+        seen = 0
         with self._told(check_path(folder)):
-            found = await obstore.list_with_delimiter_async(self._bucket, folder)
-        return sorted(each["path"] for each in found["objects"] if is_path(each["path"]))
+            found: list[str] = []
+            async for some in obstore.list(self._bucket, f"{folder}/", chunk_size=LIST_CHUNK):
+                right = (each["path"] for each in some)
+                found += [p for p in right if p.rpartition("/")[0] == folder and is_path(p)]
+                seen += len(some)
+                if seen > MAX_NAMES:
+                    raise StoreError(f"{self.name}: {folder}: more than {MAX_NAMES} files")
+        return sorted(found)
 
     async def flush(self) -> None:
         """Remove and send everything collected; the first failure ends it."""
@@ -75,19 +83,20 @@ class ObjectStore:
     async def reserve(self, size: int) -> None:
         """Return: an object storage says that it is full when it is."""
 
-    async def _read(self, path: str, *, unless: str = "") -> bytes | None:
+    async def _read(self, path: str, *, unless: str = "", most: int = 0) -> bytes | None:
         """Return what is kept, or None.
 
         Raises:
             NotModifiedError: what is kept has the ETag `unless`.
         """
+        most = most or MAX_BYTES
         with self._told(path):
             try:
                 asked: GetOptions = {"if_none_match": unless} if unless else {}
                 found = await obstore.get_async(self._bucket, path, options=asked)
-                if found.meta["size"] > MAX_BYTES:
-                    raise StoreError(f"{self.name}: {path}: more than {MAX_BYTES} bytes")
-                return self._unpacked(path, bytes(await found.bytes_async()))
+                if found.meta["size"] > most:
+                    raise StoreError(f"{self.name}: {path}: {_too_long(most)}")
+                return self._unpacked(path, bytes(await found.bytes_async()), most)
             except FileNotFoundError as e:
                 if is_no_bucket(e):
                     raise
@@ -112,7 +121,8 @@ class ObjectStore:
         """
         tag = hashlib.md5(body, usedforsecurity=False).hexdigest()
         try:
-            held = await self._read(path, unless=f'"{tag}"')
+            most = max(len(data), len(body)) + 1024  # what is longer is not what was put
+            held = await self._read(path, unless=f'"{tag}"', most=most)
         except NotModifiedError:
             return True
         if held not in (None, data):
@@ -127,7 +137,7 @@ class ObjectStore:
                 if is_no_bucket(e):
                     raise
 
-    def _unpacked(self, path: str, body: bytes) -> bytes:
+    def _unpacked(self, path: str, body: bytes, most: int) -> bytes:
         # Looked for in the bytes: some places undo the coding for those who do not ask for it,
         # some lose the header, and what was sent is here either way.
         if not (is_packed(path) and body.startswith(_GZIP)):
@@ -136,8 +146,8 @@ class ObjectStore:
         try:
             for piece in stream.feed(body):
                 data += piece
-                if len(data) > MAX_BYTES:
-                    raise StoreError(f"{self.name}: {path}: more than {MAX_BYTES} bytes")
+                if len(data) > most:
+                    raise StoreError(f"{self.name}: {path}: {_too_long(most)}")
         except FormatError as e:
             raise StoreError(f"{self.name}: {path}: damaged there: {e}") from e
         if not stream.complete:
@@ -154,6 +164,11 @@ class ObjectStore:
         except (BaseError, OSError) as e:
             # Not chained: the library's text has what the place answered, and the key's name.
             raise StoreError(f"{self.name}: {path}: {in_words(e)}") from None
+
+
+def _too_long(most: int) -> str:
+    known = most < MAX_BYTES  # what was put before is no longer
+    return "already holds other bytes" if known else f"more than {most} bytes"
 
 
 async def _each(work: Callable[[str], Awaitable[None]], paths: Iterable[str]) -> None:
