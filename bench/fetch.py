@@ -58,7 +58,7 @@ async def _measure(folder: Path, host: str) -> list[Row]:
         reader = _Reader(folder, host)
         alive = await reader.times([[host]] * RUNS)
         refused = await reader.times([[refusing[0], host]] * RUNS)
-        hanging = await reader.times([[silent[0], host, host]] * RUNS)
+        hanging = await reader.times([[silent[0], host]] * RUNS)
         most = await reader.times(_orders(refusing, host))
         worst = await reader.times(_orders(silent, host), side_by_side=SIDE_BY_SIDE)
     return [

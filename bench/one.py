@@ -94,7 +94,7 @@ def archive(size: int) -> Path:
     if not folder.exists():
         shutil.rmtree(CACHE / "new", ignore_errors=True)
         start = meter.own_cpu_s()
-        with _signer(CACHE / "new", make=True) as signer:
+        with signer_in(CACHE / "new", make=True) as signer:
             _fill(signer, size)
         (CACHE / "new").rename(folder)
         print(f"  an archive of {size} made in {meter.own_cpu_s() - start:.0f} s of processor time")
@@ -102,7 +102,7 @@ def archive(size: int) -> Path:
 
 
 @contextmanager
-def _signer(folder: Path, *, make: bool = False) -> Iterator[Signer]:
+def signer_in(folder: Path, *, make: bool = False) -> Iterator[Signer]:
     if make:
         wishes = init.Wishes("Bench", ORIGIN, ["https://example.org/feed.xml"])
         init.make(folder, wishes, now=int(time.time()))
@@ -118,13 +118,13 @@ def _signer(folder: Path, *, make: bool = False) -> Iterator[Signer]:
 def _fill(signer: Signer, size: int) -> None:
     now = int(time.time()) - 3600
     for start in range(0, size, ROUND):
-        drafts = [_tiny(number) for number in range(start, min(start + ROUND, size))]
+        drafts = [tiny(number) for number in range(start, min(start + ROUND, size))]
         signer.append(drafts, now=now)
         signer.sign_checkpoint(now=now)
         signer.mark_published(now=now)
 
 
-def _tiny(number: int) -> Draft:
+def tiny(number: int) -> Draft:
     url = f"https://example.org/tiny/{number}"
     title = corpus.title(number, "en")
     article = Article(url, title, (), "", "en", "ltr", (f"<p>{number}</p>",), partial=False)
@@ -134,7 +134,7 @@ def _tiny(number: int) -> Draft:
 async def _published(folder: Path, size: int) -> list[Row]:
     """Measure from a clean article to the site: append, sign, publish."""
     spent, site_bytes, sql_bytes, paths = [], [], [], []
-    with _signer(folder) as signer:
+    with signer_in(folder) as signer:
         store = Counted(DirStore(folder / "site"))
         dag = Dag(signer.state.db, folder / "site")
         desk = Desk(None, signer, store, dag=dag)  # type: ignore[arg-type]

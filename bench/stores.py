@@ -1,7 +1,8 @@
 """Stores outside: one change among many files, nothing changed, fifty articles to ten places.
 
 Beside `rclone`, with the same trees, in the same run. Wall clock, on this machine: what a reader
-waits for. A request is a call of the store's, or of the server's for object storage.
+waits for. A call is one of the store's: a flush of many files is one of them, and for object
+storage a request for each file.
 """
 
 import asyncio
@@ -106,7 +107,7 @@ class Tree:
 
     async def publish(self, number: int) -> None:
         """Publish a round with one small article."""
-        self.signer.append([one._tiny(number)], now=_now())
+        self.signer.append([one.tiny(number)], now=_now())
         await Press(self.signer, DirStore(self.site), self.dag).publish(now=_now)
 
     def copier(self, store: Store) -> Copier:
@@ -116,7 +117,7 @@ class Tree:
 
 @contextmanager
 def _tree(folder: Path, size: int) -> Iterator[Tree]:
-    with one._signer(folder / "mirror", make=True) as signer:
+    with one.signer_in(folder / "mirror", make=True) as signer:
         tree = Tree(folder / "mirror", size, signer)
         asyncio.run(tree.publish(0))
         yield tree
