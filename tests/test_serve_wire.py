@@ -34,7 +34,7 @@ async def address(site: Path) -> AsyncIterator[str]:
 @asynccontextmanager
 async def serving(site: Path, **manners: float) -> AsyncIterator[str]:
     """Serve with times that a test can wait for."""
-    times = {"header_s": 0.4, "idle_s": 0.4, "answer_s": 5, "linger_s": 0.2} | manners
+    times = {"header_s": 1.0, "idle_s": 1.0, "answer_s": 5, "linger_s": 0.2} | manners
     async with serve(site, host="127.0.0.1", port=0, manners=Manners(**times)) as address:
         yield address
 
@@ -167,7 +167,7 @@ async def test_headers_that_are_too_long_together_are_refused_bit_by_bit(address
         for number in range(30):
             await line.send(b"X-%d: %s\r\n" % (number, b"y" * 3_000))
             await asyncio.sleep(0.005)
-        answer = Got.parse(await line.ends(within_s=2))
+        answer = Got.parse(await line.ends(within_s=6))
 
     assert answer.status == 431
 
@@ -265,7 +265,7 @@ async def test_a_kept_connection_answers_in_order(site: Path):
 async def test_a_kept_connection_ends_when_asked_to(site: Path):
     async with serving(site, close=False) as address, opened(address) as line:
         await line.send(GET + b"Connection: close\r\n\r\n" + GET + b"\r\n")
-        came = await line.ends(within_s=2)
+        came = await line.ends(within_s=6)
 
     assert came.count(b"HTTP/1.1 ") == 1
 
@@ -276,8 +276,8 @@ async def test_an_idle_connection_is_cut(site: Path):
         await line.answer()
         start = time.monotonic()
 
-        assert await line.ends(within_s=2) == b""
-        assert time.monotonic() - start > 0.3
+        assert await line.ends(within_s=6) == b""
+        assert time.monotonic() - start > 0.8
 
 
 @pytest.mark.parametrize("first", [b"", b"GET /", GET, GET + b"X: "])
@@ -292,10 +292,10 @@ async def test_headers_that_trickle_are_cut_off(address: str, first: bytes):
                 await asyncio.sleep(0.05)
 
         slow = group.create_task(trickle())
-        assert await line.ends(within_s=2) == b""
+        assert await line.ends(within_s=6) == b""
         slow.cancel()
 
-    assert 0.3 < time.monotonic() - start < 1.5
+    assert 0.8 < time.monotonic() - start < 4
 
 
 async def test_headers_that_trickle_on_a_kept_connection_are_cut_off(site: Path):
@@ -304,7 +304,7 @@ async def test_headers_that_trickle_on_a_kept_connection_are_cut_off(site: Path)
         await line.answer()
         await line.send(b"GET / HT")
 
-        assert await line.ends(within_s=2) == b""
+        assert await line.ends(within_s=6) == b""
 
 
 async def test_a_reader_who_takes_nothing_is_cut_off(site: Path):
@@ -332,14 +332,14 @@ async def test_a_reader_who_takes_nothing_of_many_answers_is_cut_off(site: Path)
 
 async def test_a_slow_reader_who_takes_some_in_time_gets_all(site: Path):
     (site / "some.tar").write_bytes(bytes(8_000_000))
-    async with serving(site, answer_s=0.5) as address, opened(address) as line:
+    async with serving(site, answer_s=1.5) as address, opened(address) as line:
         await line.send(b"GET /some.tar HTTP/1.1\r\nHost: x\r\n\r\n")
         start, came = time.monotonic(), 0
         while piece := await line.reader.read(100_000):
             came += len(piece)
-            await asyncio.sleep(0.015)
+            await asyncio.sleep(0.03)
 
-    assert time.monotonic() - start > 1
+    assert time.monotonic() - start > 2
     assert came > 8_000_000
 
 
@@ -397,7 +397,7 @@ async def test_a_crowd_of_attackers_does_not_slow_a_page_down(site: Path):
             assert await is_served(address)
             waits.append(time.monotonic() - start)
 
-    assert sorted(waits)[10] < 0.5
+    assert sorted(waits)[10] < 1.5
 
 
 async def test_the_server_stops_while_readers_hang_on(site: Path):
@@ -412,6 +412,6 @@ async def test_the_server_stops_while_readers_hang_on(site: Path):
             await asyncio.sleep(0.1)
             start = time.monotonic()
 
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 6
         with pytest.raises(OSError, match="Connect"):
             await get(address, "/index.html")
