@@ -31,7 +31,7 @@ def split(address: str) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-async def raw(address: str, data: bytes, *, within_s: float = 5) -> bytes:
+async def raw(address: str, data: bytes, *, within_s: float = 15) -> bytes:
     """Send `data` over a new connection, and return all that comes until it is closed."""
     reader, writer = await asyncio.open_connection(*split(address))
     try:
