@@ -1,5 +1,6 @@
 """The first command of the README: a newsroom, a correction, and everything verified."""
 
+import hashlib
 import json
 import signal
 import subprocess
@@ -35,6 +36,9 @@ async def test_the_demo_once_is_done_only_if_all_was_verified(tmp_path: Path):
     assert sum(each.rev == 2 for each in report.articles) == 1
     assert not any("problem" in line for line in said)
     assert len(list((made / "site").rglob("1-2.html"))) == 1  # the longest one comes in parts
+    [picture] = {each.name: each for each in (made / "site").rglob("*.webp")}.values()
+    assert picture.name == f"{hashlib.sha256(picture.read_bytes()).hexdigest()}.webp"
+    assert f'href="{picture.name}"' in next((made / "site").rglob("2.html")).read_text()
 
 
 async def test_the_demo_fails_if_something_is_not_valid(

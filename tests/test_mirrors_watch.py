@@ -15,7 +15,7 @@ from test_mirrors_probe import Room, close, copy, hang, published, room, wire
 from mirror.database import Database
 from mirror.errors import StateError
 from mirror.fetch import Fetcher
-from mirror.mirrors import Mirror, Mirrors
+from mirror.mirrors import KEPT_S, Mirror, Mirrors
 from mirror.mirrors.states import CLEARS
 from mirror.mirrors.vantage import Vantage
 from mirror.mirrors.watch import Round, Watch, keep_known, known, look
@@ -333,6 +333,17 @@ def db(tmp_path: Path) -> AsyncIterator[Database]:
     db = Database.open(tmp_path / "known.db", origin="test")
     yield db
     db.close()
+
+
+def test_how_mirrors_were_is_forgotten_after_a_week_and_what_was_done_is_not(db: Database):
+    mirrors = Mirrors(db)
+    with db.transaction():
+        mirrors.note("is down", "https://a/", "refused", now=0)
+        mirrors.note("distrusted", "https://a/", "it lies", now=0)
+        mirrors.note("is healthy", "https://a/", "works", now=KEPT_S)
+        mirrors.add([], now=KEPT_S + 1)
+
+    assert [did for _, did, _, _ in mirrors.changes()] == ["is healthy", "distrusted"]
 
 
 def test_to_know_of_mirrors_writes_nothing():

@@ -16,6 +16,7 @@ from mirror.cycle import run_cycle
 from mirror.dag import Dag
 from mirror.database import Database
 from mirror.demo import articles
+from mirror.demo.photo import photo
 from mirror.demo.story import Story
 from mirror.desk import Summary
 from mirror.errors import SettingsError
@@ -86,8 +87,12 @@ async def _newsroom(stories: list[Story]) -> AsyncIterator[str]:
             raise web.HTTPNotFound
         return web.Response(text=articles.page(found[0]), content_type="text/html")
 
+    async def picture(_: web.Request) -> web.Response:
+        return web.Response(body=photo(), content_type="image/jpeg")
+
     app = web.Application()
-    app.add_routes([web.get("/{lang}.xml", feed), web.get("/{slug}", page)])
+    pages = [web.get("/{lang}.xml", feed), web.get("/{slug}", page)]
+    app.add_routes([*pages, web.get("/photo/{slug}.jpg", picture)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, HOST, 0)

@@ -124,6 +124,8 @@ class Mirrors:
             rows,
         )
         self._db.execute("DELETE FROM probe WHERE at<?", (now - KEPT_S,))
+        # What was done is kept, because it decides what is done next; states come and go.
+        self._db.execute("DELETE FROM rotation WHERE did GLOB 'is *' AND at<?", (now - KEPT_S,))
         for url in {row[0] for row in rows}:
             self._db.execute(
                 "DELETE FROM probe WHERE n IN (SELECT n FROM probe WHERE url=?"
