@@ -1,15 +1,17 @@
 """What all tests share: where the collected data is, and that CI skips nothing."""
 
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import newsroom as newsrooms
 import pytest
 import pytest_asyncio
+import store_kinds
 from fakes import open_signer
 from hypothesis import settings
 from newsroom import Newsroom
+from store_places import Place
 
 from mirror.box import Box
 from mirror.signer import Signer
@@ -43,6 +45,19 @@ def newsroom() -> Iterator[Newsroom]:
     """Yield a newsroom that is served on loopback."""
     with newsrooms.running() as newsroom:
         yield newsroom
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Place]]:
+    """Yield what gives an empty place of a kind, whose server all tests of a module share."""
+    with store_kinds.starting(tmp_path_factory.mktemp) as get:
+        yield get
+
+
+@pytest.fixture(params=store_kinds.KINDS)
+def place(request: pytest.FixtureRequest, places: Callable[[str], Place]) -> Place:
+    """Return an empty place of each kind."""
+    return places(request.param)
 
 
 @pytest.fixture

@@ -73,4 +73,4 @@ def place(room: Path) -> Iterator[Place]:
             file = server.site / path
             return file.read_bytes() if file.is_file() else None
 
-        yield Place(make, read, server.empty)
+        yield Place(make, read, server.empty, looks=False)

@@ -17,3 +17,5 @@ class Place:
     make: Callable[[], Store]
     read: Callable[[str], bytes | None]
     wipe: Callable[[], None]
+    looks: bool = True
+    """It refuses other bytes under a path that never changes; else it has the last ones put."""

@@ -144,4 +144,4 @@ def place(room: Path) -> Iterator[Place]:
             secret = {"pass": PASSWORD}
             return RcloneStore("webdav", "far:", room=room, secret=secret, options=server.options())
 
-        yield Place(make, server.read, server.empty)
+        yield Place(make, server.read, server.empty, looks=False)

@@ -3,17 +3,12 @@
 One suite over all kinds of places: a strict fake, a folder, and real servers.
 """
 
-import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-import store_git
-import store_s3
-import store_sftp
-import store_webdav
+import store_kinds
 from copier_site import Counted, Site, Stop, making
 from fakes import MemoryStore
 from sites import Newsroom
@@ -24,70 +19,11 @@ from mirror.copier import CACHE_S
 from mirror.dag import ChangedError, contents
 from mirror.errors import StoreError
 from mirror.formats.paths import CHECKPOINT, INDEX_PROOF, Stage, article_folder, is_head, stage
-from mirror.stores import Store
 from mirror.stores.copies import Copies
 from mirror.stores.dir import DirStore
 from mirror.threads import in_thread
 
-
-@contextmanager
-def s3(room: Path) -> Iterator[Place]:
-    with store_s3.serving(room) as server:
-        yield server.place()
-
-
-REAL = {
-    "s3": s3,
-    "sftp": store_sftp.place,
-    "webdav": store_webdav.place,
-    "git": store_git.place,
-}
 HEADS = [CHECKPOINT, INDEX_PROOF]
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Place]]:
-    """Yield what starts a kind of server when it is first asked for one."""
-    started: dict[str, Place] = {}
-    with ExitStack() as stack:
-
-        def get(kind: str) -> Place:
-            if kind not in started:
-                started[kind] = stack.enter_context(REAL[kind](tmp_path_factory.mktemp(kind)))
-            return started[kind]
-
-        yield get
-
-
-@pytest.fixture(params=["memory", "folder", *REAL])
-def place(request: pytest.FixtureRequest, tmp_path: Path, servers: Callable[[str], Place]) -> Place:
-    if request.param == "memory":
-        return memory_place({})
-    if request.param == "folder":
-        return folder_place(tmp_path / "outside")
-    found = servers(request.param)
-    found.wipe()
-    return found
-
-
-def folder_place(folder: Path) -> Place:
-    def read(path: str) -> bytes | None:
-        return (folder / path).read_bytes() if (folder / path).is_file() else None
-
-    return Place(
-        lambda: DirStore(folder, name="outside"),
-        read,
-        lambda: shutil.rmtree(folder, ignore_errors=True),
-    )
-
-
-def memory_place(kept: dict[str, bytes]) -> Place:
-    def make() -> Store:
-        store = MemoryStore()
-        store.kept = kept
-        return store
-
-    return Place(make, kept.get, kept.clear)
 
 
 @pytest.fixture
@@ -545,7 +481,7 @@ async def test_a_full_place_is_named_and_goes_on_when_there_is_room(
         await in_thread(subprocess.run, command, check=True)
         await site.copier(store).follow()
 
-        assert site.differs(folder_place(small_disk / "site").read) == []
+        assert site.differs(store_kinds.folder(small_disk / "site").read) == []
 
 
 async def test_a_large_file_and_a_folder_of_thousands_are_sent_and_changed(

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from store_s3 import BUCKET, SECRET, Server
 
 from mirror import labels
-from mirror.errors import FormatError, SettingsError, StoreError
+from mirror.errors import SettingsError, StoreError
 from mirror.fetch import Fetcher
 from mirror.formats.paths import is_head
-from mirror.stores import objects, write
+from mirror.stores import objects
 from mirror.stores.objects import PARALLEL, ObjectStore, bucket
 from mirror.trial import Reading, Wire, try_store, worst
 
@@ -149,62 +149,11 @@ async def test_readers_of_a_public_bucket_get_what_they_need(tmp_path: Path):
 # The promises of every store.
 
 
-@pytest.mark.parametrize("path", IMMUTABLE + HEADS)
-async def test_what_was_put_and_flushed_is_there_for_the_next_client(
-    store: ObjectStore, server: Server, path: str
-):
-    await put(store, path, b"bytes\x00\xff")
-
-    assert await server.store().get(path) == b"bytes\x00\xff"
-    assert server.read(path) == b"bytes\x00\xff"
-
-
 async def test_nothing_is_there_before_the_flush(store: ObjectStore, server: Server):
     await store.put(PAGE, b"x")
 
     assert server.read(PAGE) is None
     assert await store.get(PAGE) is None
-
-
-@pytest.mark.parametrize("path", IMMUTABLE)
-async def test_an_immutable_path_never_gets_other_bytes(store: ObjectStore, path: str):
-    await put(store, path, b"first")
-    with pytest.raises(StoreError, match=f"copy: {path}: already holds other bytes"):
-        await put(store, path, b"second")
-
-    assert await store.get(path) == b"first"
-
-
-@pytest.mark.parametrize("path", HEADS)
-async def test_a_head_and_a_proof_may_change(store: ObjectStore, path: str):
-    await put(store, path, b"old")
-    await put(store, path, b"new")
-
-    assert await store.get(path) == b"new"
-
-
-async def test_one_refused_file_does_not_stop_the_store(store: ObjectStore):
-    await put(store, PAGE, b"first")
-    with pytest.raises(StoreError):
-        await put(store, PAGE, b"second")
-    await put(store, f"{A}/2.html", b"next")
-
-    assert await store.get(f"{A}/2.html") == b"next"
-
-
-async def test_what_was_deleted_is_gone_after_the_flush_and_may_come_again(store: ObjectStore):
-    await put(store, PAGE, b"first")
-    await store.delete(PAGE)
-    await store.delete(f"{A}/9.html")
-    await store.flush()
-
-    assert await store.get(PAGE) is None
-
-    await put(store, PAGE, b"other")
-    await store.delete(PAGE)
-    await put(store, PAGE, b"third")
-
-    assert await store.get(PAGE) == b"third"
 
 
 async def test_what_was_put_and_deleted_before_a_flush_never_comes(store: ObjectStore):
@@ -213,28 +162,6 @@ async def test_what_was_put_and_deleted_before_a_flush_never_comes(store: Object
     await store.flush()
 
     assert await store.get(PAGE) is None
-
-
-async def test_the_files_right_in_a_folder_are_named(store: ObjectStore):
-    await write(store, {f"{A}/1.html": b"x", f"{A}/1.html.minisig": b"x", "index.html": b"x"})
-
-    assert await store.names(A) == [f"{A}/1.html", f"{A}/1.html.minisig"]
-    assert await store.names("a/o") == []
-    assert await store.names("a/z") == []
-
-
-@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", "a/.b", "", "a//b", "é"])
-async def test_a_path_that_leaves_the_site_is_refused_by_every_verb(store: ObjectStore, path: str):
-    for verb in (store.put(path, b"x"), store.get(path), store.delete(path), store.names(path)):
-        with pytest.raises(FormatError, match="path"):
-            await verb
-
-
-async def test_a_site_is_written_and_written_again(store: ObjectStore):
-    await write(store, SITE)
-    await write(store, SITE)
-
-    assert {path: await store.get(path) for path in SITE} == SITE
 
 
 async def test_a_flush_sends_a_thousand_files(store: ObjectStore, server: Server):

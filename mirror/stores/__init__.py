@@ -15,7 +15,8 @@ class Store(Protocol):
     async def put(self, path: str, data: bytes) -> None:
         """Keep `data` under `path`; readers see it, and it is durable, once `flush` returned.
 
-        Putting the same bytes again succeeds. Only heads, and proofs, may change.
+        Putting the same bytes again succeeds. Only heads, and proofs, may change. A place at which
+        a look costs as much as a put has the last bytes: what is put is always the site's own.
 
         Raises:
             StoreError: not kept, or other bytes were kept there before. Either may

@@ -6,6 +6,7 @@ here, and it would have to be started each time.
 """
 
 import asyncio
+import faulthandler
 import gc
 import json
 import os
@@ -33,6 +34,7 @@ from mirror.signer import Signer
 
 T = TypeVar("T")
 FAILED = 1
+STUCK_S = 120  # a cycle takes a tenth of a second; one that takes this long ends with its stack
 
 
 class Recall:
@@ -96,11 +98,21 @@ def _forked(order: dict[str, Any]) -> dict[str, Any]:
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     told, answers = pickle.loads(said) if said else ({}, {})
     recall.answers |= answers
+    if stack := _stack(order).read_text():
+        told = {"error": stack}
     return {"status": status, **told}
+
+
+def _stack(order: dict[str, Any]) -> Path:
+    """Return the file where a child that is stuck says where."""
+    return Path(order["folder"], "stuck.txt")
 
 
 def _child(order: dict[str, Any], pipe: int) -> None:
     status = FAILED
+    with _stack(order).open("w") as stack:
+        if not order.get("loop"):
+            faulthandler.dump_traceback_later(STUCK_S, exit=True, file=os.dup(stack.fileno()))
     try:
         told = _obey(order, Path(order["folder"]))
         with os.fdopen(pipe, "wb") as stream:

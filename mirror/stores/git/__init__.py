@@ -72,11 +72,12 @@ class GitStore:
 
     async def put(self, path: str, data: bytes) -> None:
         """Keep `data` under `path` with the next `flush`."""
-        self._put[check_path(path)] = data
+        if self._put.get(check_path(path), data) is None:
+            await self._note()  # that it was removed: what is there now is not kept
+        self._put[path] = data
         self._size += len(data)
         if self._size > MAX_HELD:
-            changes, self._put, self._size = self._put, {}, 0
-            await in_thread(self._stage, changes)
+            await self._note()
 
     async def get(self, path: str) -> bytes | None:
         """Return what the branch has under `path`, or None: nothing, or not what was sent there."""
@@ -97,6 +98,10 @@ class GitStore:
 
     async def reserve(self, size: int) -> None:
         """Return: no host tells beforehand what it has room for."""
+
+    async def _note(self) -> None:
+        changes, self._put, self._size = self._put, {}, 0
+        await in_thread(self._stage, changes)
 
     def _read(self, path: str) -> bytes | None:
         with self._copy.alone() as copy:
