@@ -77,6 +77,14 @@ def is_onion(host: str) -> bool:
     return host.rstrip(".").endswith(".onion")
 
 
+def is_loopback(host: str) -> bool:
+    """Say whether the host, a name or an address, is this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _beyond(host: str) -> str | None:
     """Return why a proxy may not be asked for `host`, as far as its name tells."""
     if _is_address(host):

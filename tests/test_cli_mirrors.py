@@ -152,6 +152,9 @@ def test_a_store_that_would_harm_readers_is_announced_to_none(
 
     assert [each["role"] for each in json.loads(operator.out)["mirrors"]] == [role]
 
+    assert operator("list") == DONE
+    assert ("`mirror store test x`" in operator.out) == (role == "private")
+
 
 def test_a_mirror_that_works_is_seen_to_work(published: Operator, served: str):
     published.name(served)
@@ -220,8 +223,13 @@ def test_a_shorter_list_is_signed_on_a_word_that_says_how_short(operator: Operat
     assert operator("shrink", "--to", "2") == DONE
     assert "2 mirrors or more" in operator.out
     assert listing.permitted(operator.state.db, now=now()) == 2
-    with pytest.raises(SettingsError, match="a number of mirrors was expected"):
-        operator("shrink", "--to", "-1")
+
+
+@pytest.mark.parametrize("given", ["-1", "x", "1.5", "²", "9" * 5000])
+def test_what_is_no_number_of_things_is_named(operator: Operator, given: str):
+    with pytest.raises(SystemExit):
+        operator("history", f"--most={given}")
+    assert "argument --most: a whole number was expected" in operator.capsys.readouterr().err
 
 
 @pytest.mark.parametrize("word", ["check", "history"])

@@ -353,3 +353,9 @@ def test_nothing_is_erased_under_a_daemon_that_would_fill_it_again(follows: Keep
         assert follows.store("remove", "far") == 0
         assert "it writes there until it is told to reload" in follows.err
     assert follows.far(CHECKPOINT).is_file()
+
+
+@pytest.mark.parametrize("given", ["0", "1.1", "nan", "much"])
+def test_a_share_that_is_none_is_named(keeper: Keeper, given: str):
+    assert keeper.store("audit", "far", "--share", given) == 2
+    assert "argument --share: a number from 1e-06 to 1 was expected" in keeper.err

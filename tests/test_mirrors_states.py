@@ -190,8 +190,24 @@ def test_what_works_inside_but_not_for_the_control_is_neither_down_nor_blocked(h
 # A liar, and a man in the middle.
 
 
-def test_a_forgery_before_a_control_makes_a_liar_at_once(healthy: Watcher):
-    assert healthy.look(everywhere("content-tampered", CONTROL)) == "lying"
+def test_a_control_that_sees_a_forgery_looks_again_within_a_minute_and_makes_a_liar(
+    healthy: Watcher,
+):
+    forged = everywhere("content-tampered", CONTROL)
+
+    assert healthy.looks(forged, forged) == ["suspect", "lying"]
+    assert healthy.probes[0].at - healthy.probes[len(ALL)].at <= 60
+
+
+def test_a_file_that_was_damaged_once_makes_no_liar(healthy: Watcher):
+    damaged = everywhere("content-tampered", CONTROL)
+
+    assert "lying" not in healthy.looks(damaged, {}, {}, {}, damaged, {}, {}, {})
+    assert healthy.mirror.state == "healthy"
+
+
+def test_a_forgery_before_a_control_and_another_place_makes_a_liar_at_once(healthy: Watcher):
+    assert healthy.look(everywhere("content-tampered", CONTROL, RELAY)) == "lying"
 
 
 def test_a_forgery_before_two_places_that_are_not_one_countrys_makes_a_liar():
@@ -217,7 +233,7 @@ def test_a_country_whose_places_all_see_forgeries_blocks(healthy: Watcher):
 
 
 def test_a_liar_is_not_believed_for_a_day(healthy: Watcher):
-    healthy.look(everywhere("content-tampered", CONTROL))
+    healthy.looks(*[everywhere("content-tampered", CONTROL)] * 2)
     since, reason = healthy.mirror.since, healthy.mirror.reason
     while healthy.mirror.state == "lying":
         assert healthy.mirror.reason == reason

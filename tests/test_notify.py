@@ -182,14 +182,14 @@ def _shown_by_processes() -> list[bytes]:
 async def test_a_message_is_short_lines_that_any_service_shows(
     receiver: Receiver, told: Callable[..., Path]
 ):
-    lines = ["\x1b[31mred\nand a second line", "x" * 9999, *map(str, range(100))]
+    lines = ["\x1b[31mred\nand httphttp://s://a.example", "x" * 9999, *map(str, range(100))]
 
     assert await tell("t" * 9999, lines, told(address(receiver))) == (True, "")
 
     [got] = receiver.got
     shown = str(got["message"]).split("\n")
     assert len(str(got["title"])) <= 100
-    assert shown[0] == " [31mred and a second line"
+    assert shown[0] == " [31mred and https: a.example"
     assert max(map(len, shown)) <= 300
     assert (len(shown), shown[-1]) == (MAX_LINES + 1, f"and {102 - MAX_LINES} more")
 

@@ -25,7 +25,7 @@ from mirror.init import Wishes, make
 from mirror.mirrors import Mirror, Mirrors, Role
 from mirror.mirrors import State as Standing
 from mirror.rotate import GAP_S, Outlets, rotate, rotate_always
-from mirror.rotate.plan import BLIND, DAY_S, LONG_S, SHORT, SPENT, Change, Done, plan
+from mirror.rotate.plan import BLIND, DAY_S, LONG_S, NONE, READ, SHORT, SPENT, Change, Done, plan
 from mirror.settings import Settings
 from mirror.settings.outside import MirrorSettings, Watch
 from mirror.signer import Signer, listing
@@ -81,7 +81,7 @@ def test_no_mirror_that_does_not_work_is_ever_put_on_the_list(state: Standing):
     lost = mirror("a", state="blocked", since=NOW - 60)
     others = mirror("b", "spare", state), mirror("c", "public", state, listed=False)
 
-    assert planned(lost, *others) == []
+    assert [c.reason for c in planned(lost, *others)] == [NONE]
 
 
 def test_a_private_mirror_is_never_listed_and_taken_off_where_it_was():
@@ -230,6 +230,29 @@ def test_no_more_than_the_budget_is_done_in_a_day_and_the_operator_is_told_once(
     assert [did for did, _ in told(changes)] == ["announced"] * 3 + ["held back"]
     assert changes[-1].reason == SHORT
     assert [c.did for c in planned(*blocked, *spares, past=[*past, *again], budget=4)] == []
+
+
+def test_of_spares_that_are_blocked_on_their_first_day_a_person_hears_once():
+    first, second = (mirror(n, "spare", "blocked", listed=True) for n in "st")
+    listed = [
+        mirror("a", state="blocked"),
+        mirror("b"),
+        first,
+        second,
+        mirror("u", "spare", listed=True),
+    ]
+    past = [done("announced", "s", ago=1200), done("announced", "t", ago=600)]
+
+    assert [c.reason for c in planned(*listed, past=past)] == [READ]
+    assert planned(*listed, past=[*past, Done(NOW - 60, "held back", "", READ)]) == []
+    assert planned(*listed, past=past[1:]) == []
+
+
+def test_where_no_spare_is_left_a_person_hears_once():
+    listed = [mirror("a", state="blocked"), mirror("b"), mirror("s", "spare", "down")]
+
+    assert [c.reason for c in planned(*listed)] == [NONE]
+    assert planned(*listed, past=[Done(NOW - 60, "held back", "", NONE)]) == []
 
 
 def test_lies_are_answered_first():

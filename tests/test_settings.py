@@ -303,11 +303,21 @@ STORE = '[[stores]]\nname = "x"\nkind = "objects"\nto = "s3://news-copy"\n'
         ('[dns]\nserver = "ns1.example"\n', "dns: server: an address was expected"),
         ('[dns]\nserver = "192.0.2.53"\n', "dns: zone, name and key were expected"),
         ('[[mirrors]]\nurl = "ftp://x/"\n', "mirrors.0.url: https://HOST/ was expected"),
+        ('[[mirrors]]\nurl = "http://x.example/"\n', "mirrors.0.url: https://HOST/ was expected"),
+        (STORE + 'public = "http://x.example/"\n', "or http:// for an .onion"),
         (STORE * 2, "stores: x: stands there twice"),
     ],
 )
 def test_a_mistake_about_a_place_outside_is_named(tmp_path: Path, section: str, word: str):
     assert word in refused(tmp_path, f"{GOOD}{section}")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8080", "[::1]:80", "localhost", f"{'x' * 56}.onion"])
+def test_a_mirror_without_tls_is_in_tor_or_on_this_machine(tmp_path: Path, host: str):
+    file = tmp_path / "mirror.toml"
+    file.write_text(f'{GOOD}[[mirrors]]\nurl = "http://{host}"\n')
+
+    assert [each.url for each in Settings.load(file).mirrors] == [f"http://{host}/"]
 
 
 @pytest.mark.parametrize("mistake", ['to = "x"', "options = { secret = 's3cret', n = 1 }"])

@@ -60,17 +60,27 @@ def mirrors_named(settings: Settings, db: Database) -> list[tuple[str, Role]]:
 
     A store that would do readers harm, when it was last tried, is announced to none.
     """
-    stores = [
-        (each.public, "private" if _is_unfit(each.name, db) else each.role)
+    unfit = unfit_stores(settings, db)
+    stores: list[tuple[str, Role]] = [
+        (each.public, "private" if each.public in unfit else each.role)
         for each in settings.stores
         if each.public
     ]
     return stores + [(each.url, each.role) for each in settings.mirrors]
 
 
-def _is_unfit(store: str, db: Database) -> bool:
-    _, word = Agenda(db).noted(f"{store} tested") or (0, "")
-    return str(word).startswith(UNFIT)
+def unfit_stores(settings: Settings, db: Database) -> dict[str, str]:
+    """Return those that would do readers harm, when they were last tried: their names, by address.
+
+    A store without an address does none.
+    """
+    return {
+        each.public: each.name
+        for each in settings.stores
+        if each.public
+        and (found := Agenda(db).noted(f"{each.name} tested"))
+        and str(found[1]).startswith(UNFIT)
+    }
 
 
 def watch_of(path: Path, settings: Settings, own: Own) -> watching.Watch:

@@ -20,6 +20,7 @@ from mirror.cli.terminal import (
     add_config,
     answer,
     now,
+    number,
     progress,
     say,
     verb,
@@ -45,8 +46,10 @@ def add(words: Verbs) -> None:
     audit = named(words, "audit", _audit, "read some of the files back, and compare them")
     repair = named(words, "repair", _repair, "write what is missing or wrong again")
     for each, share in ((audit, 0.01), (repair, 1.0)):
-        each.add_argument("--share", type=_share, default=share, help="of all files, 0 to 1")
-        each.add_argument("--rate", type=positive, default=RATE, help="files a second")
+        each.add_argument(
+            "--share", type=number(1e-6, 1), default=share, help="of all files, 0 to 1"
+        )
+        each.add_argument("--rate", type=number(1e-3, 1e6), default=RATE, help="files a second")
         add_allow_host(each, "ask HOST:PORT although it is private")
     repair.add_argument("--all", action="store_true", help="let the daemon send everything anew")
 
@@ -70,19 +73,6 @@ def find(settings: Settings, name: str) -> StoreSettings:
             return each
     known = ", ".join(each.name for each in settings.stores) or "there is none"
     raise SettingsError(f"stores: {name}: no such store: {known}")
-
-
-def _share(text: str) -> float:
-    if not 0 < float(text) <= 1:
-        raise argparse.ArgumentTypeError("more than 0 and at most 1 was expected")
-    return float(text)
-
-
-def positive(text: str) -> float:
-    """Return a number that a word was told."""
-    if not 0 < float(text) <= 1e6:
-        raise argparse.ArgumentTypeError("more than 0 was expected")
-    return float(text)
 
 
 def _list(arguments: argparse.Namespace) -> int:

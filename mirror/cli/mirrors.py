@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from mirror import build
-from mirror.build.mirrors import mirrors_named, watch_of
-from mirror.cli.terminal import DONE, FAILED, PARTLY, Verbs, answer, now, progress, say
+from mirror.build.mirrors import mirrors_named, unfit_stores, watch_of
+from mirror.cli.terminal import DONE, FAILED, PARTLY, Verbs, answer, count, now, progress, say
 from mirror.cli.waiting import Beside, add_beside
 from mirror.errors import SettingsError
 from mirror.formats.encoding import encode_time
@@ -37,9 +37,9 @@ def add(verbs: Verbs) -> None:
     check.add_argument("urls", nargs="*", metavar="URL", help="these only")
     history = add_beside(words, "history", _history, "show what was seen, and what was done")
     history.add_argument("url", nargs="?", metavar="URL", help="of this mirror only")
-    history.add_argument("--most", type=int, default=MOST, metavar="N", help="lines, the newest")
+    history.add_argument("--most", type=count, default=MOST, metavar="N", help="lines, the newest")
     shrink = add_beside(words, "shrink", _shrink, "let the signed list lose most mirrors, once")
-    shrink.add_argument("--to", type=int, required=True, metavar="N", help="as few as these")
+    shrink.add_argument("--to", type=count, required=True, metavar="N", help="as few as these")
 
 
 def _list(beside: Beside, arguments: argparse.Namespace) -> int:
@@ -49,11 +49,14 @@ def _list(beside: Beside, arguments: argparse.Namespace) -> int:
         return DONE
     if not rows:
         say(f"The settings name {NONE}.")
+    unfit = unfit_stores(Settings.load(arguments.config), beside.db)
     for each in rows:
         announced = "announced" if each.announced is not None else "not announced"
         since = f" since {encode_time(each.since)}" if each.since else ""
         said = f": {each.reason}" if each.reason else ""
         say(f"{each.url}  {each.state}{since}, {each.role}, {announced}{said}")
+        if each.url in unfit:
+            say(f"  private, for it would do readers harm: `mirror store test {unfit[each.url]}`")
     return DONE
 
 
@@ -166,8 +169,6 @@ def _history(beside: Beside, arguments: argparse.Namespace) -> int:
 
 
 def _shrink(beside: Beside, arguments: argparse.Namespace) -> int:
-    if arguments.to < 0:
-        raise SettingsError(f"--to {arguments.to}: a number of mirrors was expected")
     with beside.db.transaction():
         listing.permit(beside.db, to=arguments.to, now=now())
     line = f"The next list may be of {arguments.to} mirrors or more; so permitted for a day."

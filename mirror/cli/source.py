@@ -14,7 +14,17 @@ from mirror.article.picture import files as picture_files
 from mirror.article.render.page import Masthead, render
 from mirror.article.text import visible_text
 from mirror.cli import backfill
-from mirror.cli.terminal import DONE, FAILED, Verbs, add_allow_host, answer, progress, say, verb
+from mirror.cli.terminal import (
+    DONE,
+    FAILED,
+    Verbs,
+    add_allow_host,
+    answer,
+    count,
+    progress,
+    say,
+    verb,
+)
 from mirror.errors import FormatError, SettingsError
 from mirror.formats.url import canonical_url
 from mirror.look import Looked, look
@@ -34,7 +44,7 @@ def add(verbs: Verbs) -> None:
     check.add_argument("url", metavar="URL", help="a feed, or a page that names its feeds")
     check.add_argument("-c", "--config", type=Path, metavar="FILE", help="with these settings")
     check.add_argument("--text", choices=("auto", "feed", "page"), help="where the text comes from")
-    check.add_argument("--most", type=int, default=MOST, metavar="N", help="entries, the newest")
+    check.add_argument("--most", type=count, default=MOST, metavar="N", help="entries, the newest")
     check.add_argument("--out", type=Path, metavar="DIR", help="keep the rendered pages there")
     check.add_argument("--open", action="store_true", help="show the rendered pages in a browser")
     add_allow_host(check, "ask HOST:PORT although it is private")
@@ -61,7 +71,7 @@ async def _looked(arguments: argparse.Namespace) -> Looked:
             [source] = [each for each in poller.sources if each.url == arguments.url]
             progress(arguments.url)
             try:
-                return await look(poller, source, most=max(arguments.most, 0))
+                return await look(poller, source, most=arguments.most)
             finally:
                 progress("")
 

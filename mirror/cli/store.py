@@ -21,6 +21,7 @@ from mirror.cli.terminal import (
     answer,
     complain,
     now,
+    number,
     progress,
     say,
 )
@@ -72,7 +73,7 @@ def _add_add(words: Verbs) -> None:
 def _add_reading(made: argparse.ArgumentParser) -> None:
     made.add_argument(
         "--wait",
-        type=copies.positive,
+        type=number(1e-3, 1e6),
         default=WAIT_S,
         metavar="S",
         help="seconds for a change to be seen",

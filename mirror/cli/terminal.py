@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import re
 import sys
 import time
@@ -16,6 +17,8 @@ JOINERS = "\u200c\u200d"  # Persian and Hindi words are wrong without them
 _STEERING = re.compile("[\x7f-\x9f]")
 CLEAR_LINE = "\r\x1b[K"
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
+
+MAX_DIGITS = 10  # of a number of things: more are a slip, and cost time to read
 
 Verbs = Any  # argparse does not export the type
 
@@ -49,6 +52,32 @@ def _host(text: str) -> str:
     except ValueError as e:
         raise argparse.ArgumentTypeError(str(e)) from e
     return text
+
+
+def number(least: float, most: float) -> Callable[[str], float]:
+    """Return what reads an argument that is a number from `least` to `most`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"a number from {least:g} to {most:g} was expected")
+        return value
+
+    return read
+
+
+def count(text: str) -> int:
+    """Return an argument that is a number of things.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) < MAX_DIGITS):
+        raise argparse.ArgumentTypeError("a whole number was expected")
+    return int(text)
 
 
 def add_config(made: argparse.ArgumentParser) -> None:

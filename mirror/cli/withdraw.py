@@ -22,6 +22,7 @@ from mirror.cli.terminal import (
     answer,
     complain,
     now,
+    number,
     plain,
     progress,
     say,
@@ -71,7 +72,7 @@ def add(verbs: Verbs) -> None:
     made.add_argument("--dry-run", action="store_true", help="only show which files would go")
     made.add_argument(
         "--wait",
-        type=float,
+        type=number(0, 1e6),
         default=WAIT_S,
         metavar="SECONDS",
         help=f"for each place to confirm it ({WAIT_S:.0f})",

@@ -1,12 +1,11 @@
 """A header by which one newsroom knows this mirror, and which nobody else may see."""
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 
 from yarl import URL
 
-from mirror.guard import is_onion
+from mirror.guard import is_loopback, is_onion
 
 NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}")  # RFC 9110 section 5.6.2
 # What the fetcher or the connection says itself; a second one makes another request of it.
@@ -46,7 +45,7 @@ class Secret:
         if not any(_is_at(url, host) for host in self.hosts):
             return False
         host = url.raw_host or ""
-        return url.scheme == "https" or exempt or _is_loopback(host) or is_onion(host)
+        return url.scheme == "https" or exempt or is_loopback(host) or is_onion(host)
 
     def hidden(self, message: str) -> str:
         """Return `message` without the value, which a server may have sent back."""
@@ -59,10 +58,3 @@ def _is_at(url: URL, host: str) -> bool:
     except ValueError:
         return False
     return meant.raw_host == url.raw_host and meant.explicit_port in (None, url.port)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -181,11 +181,12 @@ def _agree(some: Sequence[Sight]) -> bool:
 def _is_forged(seen: Sequence[Sight]) -> bool:
     """Return whether the mirror itself forges, and not somebody between it and one place.
 
-    A control believes its own eyes. Elsewhere two must agree; two of one country, of which the
-    control sees nothing, have a censor before them who forges, and that is a block.
+    A control believes its own eyes, if it looks twice: a file that was cut or damaged once is no
+    lie. Elsewhere two must agree; two of one country, of which the control sees nothing, have a
+    censor before them who forges, and that is a block.
     """
     forged = [each for each in seen if each.last.outcome == "content-tampered"]
-    if any(each.vantage.control for each in forged):
+    if any(each.vantage.control and each.fails for each in forged):
         return True
     honest = any(each.vantage.control and each.works for each in seen)
     return any(

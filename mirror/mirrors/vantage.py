@@ -18,7 +18,7 @@ import asyncssh
 from mirror.errors import FetchError
 from mirror.fetch import Proxy
 from mirror.fetch.words import clean
-from mirror.guard import is_onion
+from mirror.guard import is_loopback, is_onion
 
 LOOPBACK = "127.0.0.1"
 CONNECT_S = 10.0  # to the machine and into it: slower ones would say "slow" of every mirror
@@ -61,7 +61,7 @@ class Vantage:
         if not self.proxy:
             return ""
         proxy = Proxy.parse(self.proxy)
-        return str(proxy) if _is_here(proxy.host) else proxy.host
+        return str(proxy) if is_loopback(proxy.host) else proxy.host
 
     @property
     def shown(self) -> str:
@@ -122,13 +122,6 @@ def _split(ssh: str) -> tuple[str, str, int]:
     if not colon or rest.endswith("]"):
         host, port = rest, str(SSH_PORT)
     return user, host.strip("[]"), int(port)
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 @asynccontextmanager

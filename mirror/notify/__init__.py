@@ -7,6 +7,7 @@ or list of processes.
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -111,5 +112,5 @@ def _body(lines: Sequence[str]) -> str:
 
 def _line(text: str, length: int) -> str:
     """Return one line of what any service shows as it is."""
-    bare = text.replace("https://", "").replace("http://", "")
+    bare = re.sub("https?://", "", text).replace("://", ": ")  # nothing that is made a link of
     return "".join(c if c.isprintable() else " " for c in bare)[:length]

@@ -16,6 +16,7 @@ DAY_S = 24 * 3600
 STEADY_S = DAY_S  # of success, before one that failed is listed again: it may fail by the hour
 LONG_S = 6 * 3600  # down: most outages end sooner, and a spare once announced is known for ever
 TRUST_S = 30 * DAY_S  # before one that lied is listed again
+WAVE = 2  # spares blocked on the day they were announced: one may be chance
 
 Did = Literal["added", "announced", "removed", "distrusted", "held back", "kept"]
 """`added`: it is public, and works; `announced`: in place of another; `removed`, and `distrusted`
@@ -26,6 +27,11 @@ SPENT = frozenset({"announced", "removed", "distrusted"})
 """Of a day's budget: what the operator named public is his own order, and no reaction."""
 
 BLIND = "no mirror works as seen from here: this machine's network, more likely: nothing is changed"
+READ = (
+    "spares are blocked on the day they are announced: whoever blocks them reads the list; fewer"
+    " changes_per_day make them last, and addresses of another kind may live longer"
+)
+NONE = "a mirror is to be replaced, and no spare is left that works: add some"
 SHORT = "more is due than changes_per_day lets be done: the rest is done tomorrow, or by you"
 
 
@@ -71,6 +77,10 @@ def plan(
         changes += view.told(BLIND)
     elif len(wishes) > left:
         changes += view.told(SHORT)
+    elif view.lacks():
+        changes += view.told(NONE)
+    if view.is_read():
+        changes += view.told(READ)
     return changes
 
 
@@ -166,6 +176,17 @@ class _View:
         standing = sum(map(self._stands, listed))
         works = any(each.state in ("healthy", "suspect") for each in listed)
         return max(known - standing, int(bool(known) and not works))
+
+    def is_read(self) -> bool:
+        """Return whether spares of the last day were blocked soon after they were announced."""
+        blocked = [each.url for each in self._listed() if each.state == "blocked"]
+        lately = self.now - DAY_S
+        return sum(self._was(url, "announced", since=lately) for url in blocked) >= WAVE
+
+    def lacks(self) -> bool:
+        """Return whether spares were set up, and more are to be announced than are left."""
+        has = any(each.role == "spare" for each in self.mirrors.values())
+        return has and self._need() > len(self._spares())
 
     def _stands(self, each: Mirror) -> bool:
         """Return whether nothing is to be announced in place of a listed mirror."""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, model_validator
 
 from mirror.fetch import Proxy
+from mirror.guard import is_loopback, is_onion
 from mirror.settings.base import Section
 
 Role = Literal["public", "spare", "private"]
@@ -39,12 +40,19 @@ def public_address(value: str) -> str:
     try:
         url = urlsplit(value)
         bare = not (url.query or url.fragment or url.username is not None)
-        good = url.scheme in ("http", "https") and url.hostname and bare and url.port != 0
+        good = _is_asked(url.scheme, url.hostname or "") and bare and url.port != 0
     except ValueError:
         good = False
     if not good or not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError("https://HOST/ was expected, or http:// for an .onion")
     return value if value.endswith("/") else f"{value}/"
+
+
+def _is_asked(scheme: str, host: str) -> bool:
+    """Return whether readers ask such an address: without TLS only Tor, or nobody, is between."""
+    if scheme == "http":
+        return is_onion(host) or is_loopback(host)
+    return scheme == "https" and host != ""
 
 
 def _optional_public(value: str) -> str:

@@ -1,6 +1,5 @@
 """The repository itself, asked and written over HTTP, ssh or a path, with dulwich."""
 
-import ipaddress
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from dulwich.pack import UnpackedObject
 from dulwich.refs import Ref
 
 from mirror.errors import SettingsError, StoreError
+from mirror.guard import is_loopback, is_onion
 from mirror.stores.git import http, ssh
 from mirror.stores.git.copy import Sending
 from mirror.stores.rclone.words import forms, without
@@ -52,19 +52,11 @@ class Address:
         if url.password is not None or (url.username is not None and url.scheme != "ssh"):
             raise SettingsError("to: a user or password belongs into its secret file")
         host = url.hostname or ""
-        if url.scheme == "http" and secret and not _is_private(host):
+        if url.scheme == "http" and secret and not (is_loopback(host) or is_onion(host)):
             raise SettingsError("to: over http anyone could read the password: https was expected")
         path = url.path if "://" in to else url.path[1:]
         login = url.username or ""
         return cls(to, url.scheme, host, port, path, login, ca, secret)
-
-
-def _is_private(host: str) -> bool:
-    """Return whether nobody is on the way to `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.endswith(".onion")
 
 
 class Remote:
