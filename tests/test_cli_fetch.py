@@ -10,7 +10,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from liars import HOST, nobody
+from liars import HOST, black_hole, nobody
 from readers import ONE, THREE, TWO, newsroom
 
 from mirror import cli
@@ -93,6 +93,17 @@ def test_an_article_is_saved_and_verifies_without_a_network(reader: Reader):
     assert all(reader.room.files[path] == data for path, data in reader.saved().items())
     assert reader("verify", reader.out / LONG, "--root", reader.folder / "root.json") == DONE
     assert reader.said.count("VALID") == 1
+
+
+def test_a_run_takes_no_longer_than_was_said(reader: Reader):
+    with black_hole() as silent:
+        start = time.monotonic()
+        code = reader.fetch(
+            ONE, "--via", silent, "--allow-host", silent.split("/")[2], "--within", 1
+        )
+
+    assert code == FAILED
+    assert time.monotonic() - start < 6
 
 
 def test_an_answer_in_json_has_everything_but_the_bytes(reader: Reader):

@@ -366,6 +366,33 @@ async def test_a_mirror_that_never_answers_is_given_up(tmp_path: Path):
     assert "too slow" in found.refused[0].detail
 
 
+async def test_a_line_that_loses_every_first_answer_is_asked_twice(tmp_path: Path):
+    room, seen = newsroom(), set[str]()
+
+    def loses(files: liars.Files, path: str) -> liars.Reply:
+        reply = liars.honest(files, path)
+        lost = path not in seen and not path.endswith((".minisig", ".sig"))
+        seen.add(path)
+        return replace(reply, body=b"", length=len(reply.body)) if lost else reply
+
+    async with serving(room.files, loses) as lossy:
+        found = await fetched(tmp_path, room, ONE, lossy)
+
+    assert found.ok
+    assert {word for _, word in reasons(found, lossy)} == {"failed"}
+
+
+async def test_a_mirror_that_is_not_there_is_asked_twice_at_most(tmp_path: Path):
+    room = newsroom()
+
+    async with serving(room.files, lambda *_: liars.Reply(b"", 500)) as broken:
+        found = await fetched(tmp_path, room, ONE, broken)
+
+    assert found.verdict == "unreachable"
+    assert {broken.asked.count(path) for path in broken.asked} == {2}
+    assert reasons(found, broken) == [("index", "failed"), ("article", "failed")]
+
+
 async def test_signatures_for_other_tools_are_worth_no_waiting(tmp_path: Path):
     room = newsroom()
     hangs = liars.only_for(lambda path: path.endswith((".minisig", ".sig")), liars.hangs)

@@ -5,12 +5,12 @@ import asyncio
 import os
 from pathlib import Path
 
-from mirror.cli.terminal import DONE, FAILED, Verbs, add_allow_host, answer, now, say, verb
+from mirror.cli.terminal import DONE, FAILED, Verbs, add_allow_host, answer, now, number, say, verb
 from mirror.errors import SettingsError
 from mirror.fetch import Proxy
 from mirror.files import write_durably
 from mirror.formats.paths import in_write_order
-from mirror.obtain import Obtained, Wanted, Web, obtain
+from mirror.obtain import TOTAL_S, Obtained, Wanted, Web, obtain
 from mirror.obtain.tell import told
 
 PROXY = "MIRROR_PROXY"
@@ -33,7 +33,7 @@ def add(verbs: Verbs) -> None:
         action="extend",
         default=[],
         metavar="MIRROR",
-        help="mirrors, or folders, to ask before those of the signed lists",
+        help="mirrors, or folders, to ask before those of the signed lists (after the URL)",
     )
     made.add_argument("--only-via", action="store_true", help="ask no others than those")
     made.add_argument(
@@ -57,6 +57,13 @@ def add(verbs: Verbs) -> None:
     made.add_argument(
         "--even-withdrawn", action="store_true", help="also what the newsroom has withdrawn"
     )
+    made.add_argument(
+        "--within",
+        type=number(1, 3600),
+        default=TOTAL_S,
+        metavar="S",
+        help=f"seconds, all in all ({TOTAL_S:.0f})",
+    )
     add_allow_host(made, "a mirror on a private network or another port")
 
 
@@ -79,7 +86,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
         even_withdrawn=arguments.even_withdrawn,
     )
     web = Web(arguments.allow_host, arguments.proxy)
-    found = asyncio.run(obtain(wanted, web=web, now=now))
+    found = asyncio.run(obtain(wanted, web=web, now=now, total_s=arguments.within))
     _save(found, arguments.out)
     if arguments.json:
         answer({**found.to_json(), "folder": str(arguments.out)})

@@ -28,7 +28,7 @@ from mirror.obtain.search import Article, Search
 from mirror.obtain.steps import note_of
 from mirror.verify import Trust
 
-__all__ = ["Obtained", "Wanted", "Web", "obtain"]
+__all__ = ["TOTAL_S", "Obtained", "Wanted", "Web", "obtain"]
 
 TOTAL_S = 60.0  # of one run: by then a person has turned to something else
 _ID = re.compile(r"[a-z2-7]{20}", re.ASCII)

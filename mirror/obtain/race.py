@@ -95,7 +95,9 @@ class Race:
             self.refused.append(Refused(runner.name, what, error.verdict, error.detail))
         else:
             word: Word = "missing" if error.kind in ("missing", "gone") else "failed"
-            self.refused.append(Refused(runner.name, what, word, str(error)))
+            refused = Refused(runner.name, what, word, str(error))
+            if refused not in self.refused:  # who is asked again fails the same way, as a rule
+                self.refused.append(refused)
 
     def silent(self) -> list[Refused]:
         """Return the mirrors that were asked, and had not answered when others had."""
@@ -152,6 +154,8 @@ class _Heat(Generic[T]):
     step: Step[T]
     counts: Callable[[T], bool]
     line: deque[Runner]
+    again: dict[Runner, bool] = field(default_factory=dict)
+    """Those whose connection failed soon, and whether they are still to be asked a second time."""
     answers: list[Answer[T]] = field(default_factory=list)
     running: dict[asyncio.Task[None], tuple[Runner, float]] = field(default_factory=dict)
     counted: int = 0
@@ -184,6 +188,9 @@ class _Heat(Generic[T]):
     def _start(self, group: asyncio.TaskGroup, most: int) -> None:
         now = _clock()
         room = most - sum(now - since < SLOW_S for _, since in self.running.values())
+        if not self.line:  # a lossy line, or a server that was starting, may do better
+            self.line.extend(each for each, due in self.again.items() if due)
+            self.again = dict.fromkeys(self.again, False)
         while room > 0 and self.line:
             runner = self.line.popleft()
             if runner.lied:  # meanwhile, when asked for something else
@@ -197,6 +204,8 @@ class _Heat(Generic[T]):
             value = await self.step(runner.place)
         except (FetchError, VerifyError) as e:
             self.race.refuse(runner, self.what, e)
+            if isinstance(e, FetchError) and e.kind == "failed" and _clock() - start < SLOW_S:
+                self.again.setdefault(runner, True)
             return
         runner.rank, runner.answered = 0, True
         self.answers.append(Answer(runner, value))
