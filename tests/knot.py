@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from store_sftp import free_port, stopped_after
+from free_ports import free_port
+from store_sftp import stopped_after
 
 KNOTD = "/usr/sbin/knotd"
 ZONE = "news.example"

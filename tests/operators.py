@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from newsroom import Newsroom, feed, item
 
 from mirror import cli
@@ -26,12 +27,6 @@ def address(number: int) -> str:
 
 def short(number: int) -> str:
     return short_id(article_id(address(number)))
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 class Operator:

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from free_ports import free_port
 from store_places import Place
-from store_sftp import START_S, free_port, stopped_after
+from store_sftp import START_S, stopped_after
 
 from mirror.stores.rclone import RcloneStore
 from mirror.stores.rclone.run import program

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from store_places import Place
 
 from mirror.stores.rclone import RcloneStore
@@ -104,14 +105,6 @@ def is_root() -> bool:
     """Return whether this process may become others; root of a namespace of its own may not."""
     users = int(Path("/proc/self/uid_map").read_text().split()[2])
     return os.geteuid() == 0 and users > 1
-
-
-def free_port() -> int:
-    """Return a port that nobody listens at."""
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        port: int = server.getsockname()[1]
-        return port
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

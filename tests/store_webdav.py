@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from store_places import Place
-from store_sftp import free_port, is_root, stopped_after
+from store_sftp import is_root, stopped_after
 
 from mirror.stores.rclone import RcloneStore
 

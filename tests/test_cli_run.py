@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from kubo import Kubo
 from newsroom import Answer, Newsroom, feed, item, numbered
 
@@ -21,13 +22,6 @@ from mirror.cli import terminal
 
 RSS = "application/rss+xml"
 MIRROR = str(Path(sys.executable).with_name("mirror"))
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 class Mirror:

@@ -5,8 +5,9 @@ import re
 from pathlib import Path
 
 import pytest
+from free_ports import free_port
 from newsroom import Newsroom, feed, item
-from operators import ORIGIN, RSS, WORDS, Operator, address, free_port, short
+from operators import ORIGIN, RSS, WORDS, Operator, address, short
 
 from mirror.cli import terminal
 from mirror.cli import withdraw as verb

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import socket
 import traceback
 from pathlib import Path
 
 import pytest
 from fetch_proxies import Seen, http_proxy, listening, socks5, ssh_socks
 from fetch_servers import LOOPBACK, FakeResolver, NoSockets, answer, hops, raw, run, self_signed
+from free_ports import free_port
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,11 +29,6 @@ async def failure(proxy: str, url: str = "http://news.example/", **options: obje
         await get(proxy, url, **{"timeout_s": 5, **options})
     assert str(caught.value).startswith(f"{url}: ")
     return caught.value
-
-
-def free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as server:
-        return server.getsockname()[1]
 
 
 @pytest.mark.parametrize(

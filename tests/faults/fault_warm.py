@@ -1,6 +1,7 @@
 """The process that forks: give it an order, get how its child ended."""
 
 import json
+import select
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from fault_newsroom import Newsroom
 from mirror import init
 
 START = 1_790_000_000  # Unix seconds; the root of a test is made then
+ANSWER_S = 300  # longer than a child that is stuck is waited for
 CHILD = Path(__file__).with_name("fault_child.py")
 
 
@@ -29,6 +31,9 @@ class Warm:
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"folder": str(folder), **order}) + "\n")
         self._process.stdin.flush()
+        if not select.select([self._process.stdout], [], [], ANSWER_S)[0]:
+            self._process.kill()  # whoever waits for it would wait for ever
+            raise AssertionError(f"no answer to {order} in {ANSWER_S} s")
         told: dict[str, Any] = json.loads(self._process.stdout.readline())
         return told
 
