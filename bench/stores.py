@@ -15,10 +15,9 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 
-from bench import corpus, one, s3
+from bench import corpus, one, remotes
 from bench.newsroom import serving
 from bench.table import Row
 from mirror import build, init
@@ -33,7 +32,6 @@ from mirror.signer import Signer
 from mirror.stores import Store
 from mirror.stores.copies import Copies, Held
 from mirror.stores.dir import DirStore
-from mirror.stores.objects import ObjectStore
 from mirror.stores.rclone.run import program
 
 SIZES = (10_000, 100_000)
@@ -124,13 +122,15 @@ def _tree(folder: Path, size: int) -> Iterator[Tree]:
 
 
 def run() -> list[Row]:
-    """Measure folders of each size, object storage, then ten folders behind a newsroom."""
+    """Measure places of each kind and size, a first upload, then ten folders behind a newsroom."""
     rows: list[Row] = []
     for size in SIZES:
         with tempfile.TemporaryDirectory(prefix="mirror-bench-") as name:
             rows += _folder(Path(name), size)
+        with tempfile.TemporaryDirectory(prefix="mirror-bench-") as name:
+            rows += _served(Path(name), size)
     with tempfile.TemporaryDirectory(prefix="mirror-bench-") as name:
-        rows += _objects(Path(name), SIZES[0])
+        rows += _first(Path(name), SIZES[0])
     with tempfile.TemporaryDirectory(prefix="mirror-bench-") as name:
         rows += _many(Path(name))
     return rows
@@ -139,19 +139,15 @@ def run() -> list[Row]:
 def _folder(folder: Path, size: int) -> list[Row]:
     """Measure a folder that has all but the change, and rclone's copy of the same."""
     with _tree(folder, size) as tree:
-        for name in ("ours", "theirs"):
-            subprocess.run(["/bin/cp", "-rl", tree.site, folder / name], check=True)
-        generation, root = tree.dag.head()
-        with tree.db.transaction():
-            Copies(tree.db, "ours").put(Held(generation, bytes(root), 0, _now()))
-        store = Counted(DirStore(folder / "ours", name="ours"))
-        rows = _compared(tree, store, folder / "theirs", tree.add)
-        rows[0] = replace(rows[0], what=f"a folder with {size:,} files: one more", target="flat")
-        rows += _compared(tree, store, None, lambda: None, what="nothing new", most="≤ 1")
+        store = _filled(tree, DirStore(folder / "ours", name="ours"), folder / "ours")
+        subprocess.run(["/bin/cp", "-rlT", tree.site, folder / "theirs"], check=True)
+        what = f"folder with {size:,} files: one more"
+        rows = _compared(tree, store, str(folder / "theirs"), tree.add, what=what)
+        rows += _compared(tree, store, None, lambda: None, what="  nothing new", most="≤ 1")
         publish = tree.publish
         rows += _compared(
             *(tree, store, None, lambda: asyncio.run(publish(tree.signer.state.count()))),
-            what="a round with one article",
+            what="  a round with one article",
             most="",
         )
     return rows
@@ -160,10 +156,10 @@ def _folder(folder: Path, size: int) -> list[Row]:
 def _compared(
     tree: Tree,
     store: Counted,
-    theirs: Path | None,
+    theirs: str | None,
     change: Callable[[], object],
     *,
-    what: str = "",
+    what: str,
     most: str = "≤ 10",
 ) -> list[Row]:
     """Return how long a change takes, and its calls; beside rclone if that has a copy."""
@@ -174,29 +170,49 @@ def _compared(
         spent.append(_followed(tree, store))
     if theirs:
         others.append(_rclone("sync", tree.site, theirs))
-    rows = [Row(f"  {what}", _ms(spent)), Row("    calls of the store", f"{store.calls}", most)]
+    flat = "" if what.startswith(" ") else "flat"
+    rows = [Row(what, _ms(spent), flat), Row("    calls of the store", f"{store.calls}", most)]
     return rows + [Row("    rclone sync", _ms(others)) for _ in others]
 
 
-def _objects(folder: Path, size: int) -> list[Row]:
-    """Measure the first upload to object storage, then one change."""
-    with _tree(folder, size) as tree, s3.serving(folder) as address:
-        theirs = _rclone("copy", tree.site, s3.remote(address, "theirs"))
-        options = {"endpoint": address, "allow_http": "true", "encoding": "plain"}
-        made = ObjectStore("ours", "s3://ours/site", secret=s3.KEYS, options=options)
-        store = Counted(made)
-        ours = _followed(tree, store)
-        tree.add()
-        store.calls = 0
-        change = _followed(tree, store)
-        synced = _rclone("sync", tree.site, s3.remote(address, "theirs"))
+def _served(folder: Path, size: int) -> list[Row]:
+    """Measure places behind servers that have all but the change, and rclone's copies there."""
+    rows: list[Row] = []
+    with _tree(folder, size) as tree:
+        for kind in remotes.SERVED:
+            with remotes.serving(kind, folder / kind) as there:
+                store = _filled(tree, there.store, there.ours)
+                subprocess.run(["/bin/cp", "-rlT", tree.site, there.theirs], check=True)
+                what = f"{kind} with {size:,} files: one more"
+                # Without times to compare, rclone sends all anew: an hour.
+                peer = None if kind == "webdav" else there.peer
+                rows += _compared(tree, store, peer, tree.add, what=what)
+                rows += _compared(tree, store, None, lambda: None, what="  nothing new", most="≤ 1")
+        store = Counted(remotes.repository(folder))
+        rows.append(Row(f"git: first upload of {size:,} files", f"{_followed(tree, store):.1f} s"))
+        rows += _compared(tree, store, None, tree.add, what="  one more")
+        rows += _compared(tree, store, None, lambda: None, what="  nothing new", most="≤ 1")
+    return rows
+
+
+def _filled(tree: Tree, store: Store, folder: Path) -> Counted:
+    """Return a store that has the site, as its database knows; its files lie in `folder`."""
+    subprocess.run(["/bin/cp", "-rlT", tree.site, folder], check=True)
+    generation, root = tree.dag.head()
+    with tree.db.transaction():
+        Copies(tree.db, store.name).put(Held(generation, bytes(root), 0, _now()))
+    return Counted(store)
+
+
+def _first(folder: Path, size: int) -> list[Row]:
+    """Measure the first upload to object storage."""
+    with _tree(folder, size) as tree, remotes.serving("s3", folder) as there:
+        theirs = _rclone("copy", tree.site, there.peer)
+        ours = _followed(tree, Counted(there.store))
     return [
         Row(f"object storage: first upload of {size:,} files", f"{ours:.1f} s"),
         Row("  rclone copy", f"{theirs:.1f} s"),
         Row("  ours against rclone's", f"{ours / theirs:.2f} ×", "≤ 1.2 ×"),
-        Row("  one more", _ms([change])),
-        Row("  calls of the store", f"{store.calls}", "≤ 10"),
-        Row("  rclone sync", _ms([synced])),
     ]
 
 
@@ -261,7 +277,7 @@ def _followed(tree: Tree, store: Counted) -> float:
     return time.monotonic() - start
 
 
-def _rclone(verb: str, site: Path, to: Path | str) -> float:
+def _rclone(verb: str, site: Path, to: str) -> float:
     left_out = ("--exclude", "*.gz", "--exclude", "*.br", "--exclude", ".staging/**")
     command = [program(), verb, str(site), str(to), *left_out, "--config", "/dev/null"]
     start = time.monotonic()

@@ -65,15 +65,20 @@ def _cpu_s(pid: int) -> float:
 
 
 def _worker() -> int:
-    [pid] = [
-        pid for pid in _children() if b"box_worker" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    ]
+    [pid] = [pid for pid in _children() if "box_worker" in _read(Path(f"/proc/{pid}/cmdline"))]
     return pid
 
 
 def _children() -> Iterator[int]:
     for folder in Path("/proc/self/task").iterdir():
-        yield from map(int, (folder / "children").read_text().split())
+        yield from map(int, _read(folder / "children").split())
+
+
+def _read(file: Path) -> str:
+    """Return what the kernel says, and nothing of a thread or a process that has ended."""
+    with suppress(FileNotFoundError, ProcessLookupError):
+        return file.read_text()
+    return ""
 
 
 def _field(pid: int, name: str) -> int:
