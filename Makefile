@@ -13,12 +13,16 @@ demo: install
 
 test: .venv/dev
 	$(MAKE) --no-print-directory lint
-	tests/alone $(BIN)/python -m pytest $(PYTEST)
+	tests/alone $(BIN)/python -m pytest $(TWO) $(PYTEST)
+
+# Two processes, each with whole files: what a file's tests share is started once. They come in the
+# order that tests/conftest.py gives them.
+TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
 # The pure parts that decide trust are covered branch by branch.
 PURE := tests/test_formats_*.py $(addprefix tests/test_,$(addsuffix .py,site signer verify listing roots audit))
 coverage: .venv/dev
-	$(BIN)/python -m pytest -q $(PURE) --cov=mirror.formats --cov=mirror.verify --cov=mirror.site \
+	$(BIN)/python -m pytest -q $(TWO) $(PURE) --cov=mirror.formats --cov=mirror.verify --cov=mirror.site \
 		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
 
 lint: .venv/dev

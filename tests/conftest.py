@@ -17,6 +17,15 @@ from mirror.box import Box
 from mirror.signer import Signer
 
 ROOT = Path(__file__).parents[1]
+LONG = (
+    "lab/",
+    "faults/",
+    "test_week",
+    "test_acceptance",
+    "test_replay",
+    "test_hostile",
+    "test_cli_run",
+)
 CI = os.environ.get("CI") == "true"
 
 settings.register_profile("ci", deadline=None, derandomize=True, database=None)
@@ -66,6 +75,12 @@ def signer(tmp_path: Path) -> Iterator[Signer]:
     signer = open_signer(tmp_path)
     yield signer
     signer.state.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take minutes: at the end, one process would wait for the other."""
+    items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
 
 
 @pytest.hookimpl(trylast=True)

@@ -20,7 +20,7 @@ from mirror.article.render.parts import compressed_size
 from mirror.errors import FormatError, StoreError
 from mirror.stores import Store, write
 from mirror.stores import dir as dir_module
-from mirror.stores.dir import SPARE, DirStore
+from mirror.stores.dir import MANY, SPARE, DirStore
 
 A = "a/o/q/x/w64tnmfzrgi3damf2"
 PAGE = f"{A}/1.html"
@@ -153,6 +153,16 @@ async def test_one_refused_file_does_not_stop_the_store(place: Place):
     await put(store, f"{A}/2.html", b"next")
 
     assert await store.get(f"{A}/2.html") == b"next"
+
+
+async def test_a_flush_of_hundreds_of_files_is_all_there(place: Place):
+    files = {f"a/o/q/{n % 7}/{n:017}/1.html": b"<p>%d</p>" % n * 9 for n in range(MANY + 5)}
+    store = place.make()
+    for path, data in files.items():
+        await store.put(path, data)
+    await store.flush()
+
+    assert {path: place.read(path) for path in files} == files
 
 
 async def test_what_was_deleted_is_gone_after_the_flush_and_may_come_again(store: Store):

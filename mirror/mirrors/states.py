@@ -5,7 +5,7 @@
     new, healthy ──fails──▶ suspect ──fails again in a country, works outside──▶ blocked
                             suspect ──fails again everywhere──▶ down
     suspect, blocked, down ──works three times──▶ healthy
-    any ──forges──▶ lying ──a day later──▶ judged anew
+    any ──forges before a control twice, or before two places──▶ lying ──a day later──▶ judged anew
 
 "Down" is not "blocked": a control, where nothing is blocked, must have seen the mirror work since
 it failed, and two places of a country that are not one must agree. One place alone decides
