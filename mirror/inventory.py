@@ -150,9 +150,13 @@ class Inventory:
         """
         paths = sorted({each.path for each in found if each.where == "store"})
         for batch in in_write_order(paths):
-            for path in batch:  # what never changes is kept as it is, unless it is removed
+            # What never changes is kept as it is, unless it is removed. What may change is not: a
+            # place left in between without its checkpoint would have all sent again.
+            fixed = [path for path in batch if not _changes(path)]
+            for path in fixed:
                 await self._store.delete(path)
-            await self._store.flush()
+            if fixed:
+                await self._store.flush()
             for path in batch:
                 data = self._own(path)
                 if data is not None:

@@ -60,7 +60,7 @@ async def _get(poller: Poller, url: str) -> Fetched:
 
 
 async def _looked(poller: Poller, source: Source, feed: Feed, *, most: int) -> Looked:
-    whole = sum(is_held(source, entry) for entry in feed.entries)
+    whole = sum(is_held(poller, source, entry) for entry in feed.entries)
     newest = replace(feed, entries=feed.entries[:most])
     found, *_ = await entries(poller, source, newest, Turn.of(poller.parallel, now=0))
     return Looked(source.url, feed, whole, found[::-1])

@@ -146,6 +146,9 @@ def test_footnotes_keep_their_links_under_own_ids():
 
 
 def test_language_and_direction_of_a_part_are_kept():
+    assert blocks('<p>a <bdo dir="rtl">gpj.exe</bdo></p>') == (
+        '<p>a <span dir="rtl">gpj.exe</span></p>',
+    )
     assert blocks('<p lang="fr" dir="ltr">a <span dir="rtl">b</span></p><div dir=rtl>c</div>') == (
         '<p lang="fr" dir="ltr">a <span dir="rtl">b</span></p>',
         '<p dir="rtl">c</p>',

@@ -16,23 +16,23 @@ from mirror.article.extraction.selectors import MAX_STEPS, compiled, select
 from mirror.article.extraction.siterules import SiteRules, check_rules
 from mirror.article.text import visible_text
 from mirror.errors import FormatError
+from mirror.settings import Settings
 from tests.cost import within
 
 URL = "https://www.harbour.example/2026/11/16/no-ferry-a101"
 BARE = Entry("", URL, "", (), "", "", full=False, lang="")
-RULES = SiteRules(
-    "harbour.example",
-    text=".article__content",
-    remove=("aside", "[class*=contribute]"),
-    title=".article__header h1",
-    authors=".byline__author__name",
-    published="time.byline__datetime",
-    tags=".article__tags a",
-    figure="figure.article__featured-image, .article__content figure",
-    caption=".article__featured-image__caption",
-    credit=".article__featured-image__credits",
-    number=r"-a?([0-9]+)/?$",
-)
+EXAMPLE = Path(__file__).parents[1] / "config" / "mirror.toml"
+
+
+def shipped() -> SiteRules:
+    """Return the rules in the settings file that everybody gets, be they in use or only shown."""
+    shown = re.sub(r"(?m)^#(?=\S)", "", EXAMPLE.read_text())
+    [site] = Settings.parse(shown.encode(), EXAMPLE).sites
+    assert site.host == "themoscowtimes.com"
+    return site.rules
+
+
+RULES = replace(shipped(), host="harbour.example")
 FIGURE = re.compile(
     r'<figure .*?href="([^"]*)"(?: title="[^"]*")?>Photo</a><figcaption>'
     r'<span itemprop="caption">(.*?)</span> '

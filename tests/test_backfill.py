@@ -457,6 +457,27 @@ async def test_a_server_that_asks_for_an_hour_has_it(mirror: Mirror, newsroom: N
     assert mirror.order("/feed").at == mirror.clock.now + 3600
 
 
+async def test_pages_that_ask_for_an_hour_have_it_and_are_all_read_after_it(
+    mirror: Mirror, newsroom: Newsroom
+):
+    urls = says_stories(newsroom, archive.FEW + 3)
+    paths = [url.removeprefix(newsroom.url("")) for url in urls]
+    for path in paths:
+        newsroom.answers[path] = newsrooms.Answer(b"", 429, {"Retry-After": "3600"})
+    newsroom.says("/sitemap.xml", sitemap(*urls), content_type=XML)
+    mirror.ask("/sitemap.xml")
+    for _ in range(3):
+        await mirror.step()
+    asked = [path for path in newsroom.asked if path in paths]
+    rests = mirror.order("/sitemap.xml").at - mirror.clock.now
+    says_stories(newsroom, archive.FEW + 3)
+    await mirror.fill("/sitemap.xml")
+
+    assert rests == 3600
+    assert len(asked) <= 4
+    assert sorted(mirror.titles) == sorted(stories(archive.FEW + 3))
+
+
 async def test_pages_that_fail_are_asked_once_more_at_the_end_and_trouble_no_feed(
     mirror: Mirror, newsroom: Newsroom
 ):

@@ -452,6 +452,59 @@ async def test_rules_say_where_the_text_is(mirror: Mirror, newsroom: Newsroom):
     assert "Buy now" not in shown
 
 
+def selects(mirror: Mirror, newsroom: Newsroom) -> None:
+    """Let rules stand for the site, and its feed have the whole text of a story."""
+    mirror.rules = {"127.0.0.1": SiteRules("127.0.0.1", text=".body")}
+    offers(newsroom, item(1, link=newsroom.url("/story"), text="As the feed has it."))
+
+
+async def test_what_rules_select_goes_before_the_feeds_whole_text(
+    mirror: Mirror, newsroom: Newsroom
+):
+    selects(mirror, newsroom)
+    newsroom.says("/story", f'<div class="body"><p>As the page has it, {PARAGRAPH * 3}</p></div>')
+    await mirror.cycle()
+
+    assert "As the page has it" in mirror.read(newsroom.url("/story"))
+
+
+async def test_where_the_page_cannot_be_had_the_feeds_whole_text_is_published_at_once(
+    mirror: Mirror, newsroom: Newsroom
+):
+    selects(mirror, newsroom)
+    newsroom.fails("/story")
+    summary = await mirror.cycle()
+    shown = mirror.read(newsroom.url("/story"))
+
+    assert "As the feed has it" in shown
+    assert "partial" not in shown
+    assert any("published as the feed has it" in alert for alert in summary.warnings)
+
+
+async def test_where_rules_find_nothing_the_feeds_whole_text_goes_before_a_guess(
+    mirror: Mirror, newsroom: Newsroom
+):
+    selects(mirror, newsroom)
+    newsroom.says("/story", page("Another design", text=PARAGRAPH * 3))
+    summary = await mirror.cycle()
+
+    assert "As the feed has it" in mirror.read(newsroom.url("/story"))
+    assert any("the feed's own text stands for it" in alert for alert in summary.warnings)
+
+
+async def test_a_host_that_says_when_to_come_again_is_asked_for_no_other_page(
+    mirror: Mirror, newsroom: Newsroom
+):
+    paths = [f"/story/{n}" for n in range(30)]
+    for path in paths:
+        newsroom.answers[path] = newsrooms.Answer(b"", 429, {"Retry-After": "3600"})
+    offers(newsroom, *(teaser(newsroom, path) for path in paths))
+    summary = await mirror.cycle()
+
+    assert len([path for path in newsroom.asked if path in paths]) <= 4
+    assert summary.late >= 26
+
+
 async def test_pages_due_again_hold_up_no_feed(mirror: Mirror, newsroom: Newsroom):
     newsroom.says("/story", page("A teaser"))
     offers(newsroom, teaser(newsroom, "/story"))

@@ -561,6 +561,12 @@ async def test_an_undeclared_challenge_is_known_by_its_marks(page: bytes):
         assert (await reason(host)).startswith("challenge: ")
 
 
+@pytest.mark.parametrize("status", [202, 405])
+async def test_amazons_challenge_and_its_captcha_are_known(status: int):
+    async with answer(b'<script src="https://x.token.awswaf.com/c.js">', status) as host:
+        assert (await reason(host)).startswith("challenge: ")
+
+
 async def test_an_article_about_challenges_is_none():
     async with answer(b"they use /cdn-cgi/challenge-platform/") as host:
         assert await get(host) is not None

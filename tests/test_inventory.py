@@ -2,11 +2,11 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
-from copier_site import Site, making
+from copier_site import Counted, Site, Stop, making
 from fakes import MemoryStore
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mirror.dag.contents import Contents
 from mirror.errors import StoreError
 from mirror.formats.paths import CHECKPOINT, INDEX_PROOF, PROOF, is_head
-from mirror.inventory import LEAST, Inventory, all_paths, forget, sample
+from mirror.inventory import LEAST, Found, Inventory, all_paths, forget, sample
 
 
 @pytest.fixture
@@ -145,6 +145,39 @@ async def test_a_repair_writes_only_what_is_wrong_and_heads_last(far: Far):
     assert far.store.order == [page, f"{page}{PROOF}", CHECKPOINT]
     assert sorted(written) == sorted(far.store.order)
     assert far.store.kept == far.site.files()
+
+
+async def test_a_repair_that_is_killed_takes_no_head_away(far: Far):
+    await far.fill()
+    site = far.site.files()
+    page = next(path for path in site if path.endswith("/1.html"))
+    wrong = (page, f"{page}{PROOF}", "index.html", CHECKPOINT, INDEX_PROOF)
+    heads = {path for path in site if is_head(path) or path.endswith(PROOF)}
+    found = [Found(path, "store", "wrong") for path in wrong]
+    calls = 0
+    for last in range(100):
+        far.store.kept = site | dict.fromkeys(wrong, b"other")
+        store = Counted(far.store, killed_after(last))
+        try:
+            await Inventory(store, far.contents, far.site.beside).repair(found)
+        except Stop:
+            calls += 1
+
+        assert heads <= far.store.kept.keys()
+        assert store.of("delete") in ([], [page])
+    assert calls > 2 * len(wrong)
+    assert far.store.kept == site
+
+
+def killed_after(count: int) -> Callable[[str, str], None]:
+    """Return what kills the process before the call after the first `count`."""
+    rest = iter(range(count))
+
+    def before(what: str, path: str) -> None:
+        if next(rest, None) is None:
+            raise Stop(f"{what} {path}")
+
+    return before
 
 
 async def test_erasing_removes_what_leads_to_others_first_and_nothing_else(far: Far):

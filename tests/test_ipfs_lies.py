@@ -1,10 +1,13 @@
 """An IPFS node that lies, stalls or breaks off: each has a name, and nothing is published."""
 
 import asyncio
+import base64
 import threading
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from aiohttp import web
@@ -15,6 +18,7 @@ from mirror.errors import StoreError
 from mirror.formats import car
 from mirror.formats.cid import Cid
 from mirror.stores.ipfs import IpfsStore, rpc
+from mirror.stores.ipfs.words import parts
 
 SITE = {"checkpoint": b"c", "index.html": b"i", "a/b/c/d/efghijklmnopqrstu/1.html": b"page"}
 PEER = "12D3KooWSHW7ece37VqwJfjWrVQNk23uz3nqbbxxFU2ox82z8Z6x"
@@ -383,6 +387,72 @@ async def test_the_secret_goes_with_every_call(node: Node):
     async with serving(answer) as node.api:
         await store_of(node, secret="Bearer s3cret").follow()
     assert heard == {"Bearer s3cret"}
+
+
+LOGIN = base64.b64encode(b"newsdesk:pass w0rd").decode()
+SECRETS = {
+    "Bearer s3cret+/word": ("s3cret",),
+    f"Basic {LOGIN}": (LOGIN, LOGIN.rstrip("="), "newsdesk", "w0rd"),
+}
+SAYING = ("version", "id", "pin/ls", "dag/import", "pin/add", "block/get")
+
+
+def repeated(secret: str) -> str:
+    """Return what a proxy may say that repeats a header, in words and as they were sent."""
+    login = "newsdesk:pass w0rd newsdesk pass%20w0rd"
+    return f"bad header Authorization: {secret} {secret.split()[1]} {quote(secret)} {login} and so"
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("call", SAYING)
+async def test_a_node_that_repeats_the_secret_is_not_quoted(node: Node, call: str, secret: str):
+    store = store_of(node, secret=secret)
+    if call == "pin/ls":  # it is asked of a root that was there
+        await store.follow()
+    for full in ("", ": no space left on device"):
+        node.lies[call] = error(repeated(secret) + full)
+        with pytest.raises(StoreError, match="and so") as caught:
+            await store.follow()
+
+        told = "".join(traceback.format_exception(caught.value))
+        assert [each for each in SECRETS[secret] if each in told] == []
+
+
+async def test_a_secret_that_is_cut_is_hidden_before(node: Node):
+    secret = "Bearer " + "s3cret" * 20
+    for call, words in (("pin/add", ""), ("pin/add", " no space left"), ("version", "")):
+        node.lies = {call: error("x" * 100 + secret * 3 + words)}
+        with pytest.raises(StoreError) as caught:
+            await store_of(node, secret=secret).follow()
+
+        assert "s3cret" not in str(caught.value)
+
+
+async def test_a_version_or_a_pin_that_is_the_secret_is_not_quoted(node: Node):
+    for call, said in (
+        ("version", {"Version": "0.1.0 s3cret"}),
+        ("version", {"Version": "s3cret"}),
+        ("pin/add", {"Pins": ["s3cret"]}),
+    ):
+        node.lies = {call: says(said)}
+        with pytest.raises(StoreError) as caught:
+            await store_of(node, secret="Bearer s3cret").follow()
+
+        assert "s3cret" not in str(caught.value)
+
+
+async def test_a_root_that_is_not_pinned_is_told_also_where_the_secret_is_such_a_word(node: Node):
+    store = store_of(node, secret="Bearer pinned")
+    await store.follow()
+    node.pinned.clear()
+
+    assert await store.follow() == str(node.dag.root())
+
+
+def test_what_is_short_or_no_login_hides_no_other_words():
+    assert parts("") == frozenset()
+    assert not any(len(each) < 3 for each in parts("Basic " + base64.b64encode(b"a:b").decode()))
+    assert "Basic %" in parts("Basic %")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])

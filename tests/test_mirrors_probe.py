@@ -1,6 +1,8 @@
 """What a look at a mirror ends with: each outcome, made by a real server that does just that."""
 
 import asyncio
+import gzip
+import random
 import shutil
 import socket
 import ssl
@@ -18,11 +20,12 @@ from fakes import NOW, Clock, MemoryStore, draft, open_signer
 from fetch_proxies import http_proxy, socks5
 from fetch_servers import LOOPBACK, FakeResolver, NoSockets, encrypted, self_signed, site
 
+from mirror.article.render.parts import MAX_RAW_BYTES, compressed_size
 from mirror.fetch import Fetcher
 from mirror.formats.paths import CHECKPOINT, PROOF
 from mirror.mirrors import Probe
-from mirror.mirrors.own import BEHIND_S, MAX_PAGE, Own
-from mirror.mirrors.probe import probe
+from mirror.mirrors.own import BEHIND_S, TRIES, Own
+from mirror.mirrors.probe import MAX_PAGE, SLOW_BYTES_S, probe
 from mirror.mirrors.vantage import HERE, VantageError
 from mirror.press import Press
 
@@ -30,6 +33,9 @@ PATIENT_S = 8.0  # for what comes, also on a slow machine
 FETCH_S = 1.0  # for what never does
 HOUR = 3600
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+WORDS = ["".join(random.Random(n).choices("оеаинтсрвлкмдпу", k=7)) for n in range(400)]
+LONG = " ".join(random.Random(1).choices(WORDS, k=1600))
+"""An article of 24 kB that has 6 packed: in one part."""
 
 
 class Room:
@@ -43,8 +49,8 @@ class Room:
         # The article that is looked at is always the newest.
         self.own = Own(self.signer.state.db, self.signer.root, choose=lambda count: count - 1)
 
-    async def publish(self, *numbers: int) -> dict[str, bytes]:
-        self.signer.append([draft(self.signer, n) for n in numbers], now=self.clock())
+    async def publish(self, *numbers: int, text: str = "") -> dict[str, bytes]:
+        self.signer.append([draft(self.signer, n, text=text) for n in numbers], now=self.clock())
         await self.press.publish(now=self.clock)
         return dict(self.store.kept)
 
@@ -195,33 +201,73 @@ async def test_each_file_comes_over_a_connection_of_its_own_one_after_the_other(
     assert most == 1
 
 
-async def test_no_file_of_a_look_is_larger_than_what_filters_let_pass(room: Room):
-    sizes = []
+async def test_no_file_of_a_look_is_larger_when_packed_than_what_filters_let_pass(room: Room):
+    sizes, longest = [], 0
 
     async def handler(request: web.Request) -> web.Response:
+        nonlocal longest
         data = room.store.kept[request.path[1:]]
-        sizes.append(len(data))
+        longest = max(longest, len(data))
+        sizes.append(compressed_size(data))
         return web.Response(body=data)
 
     room.clock.now += HOUR
-    await room.publish(*range(20, 60))
+    await room.publish(*range(20, 60), text=LONG)
     async with site(handler) as host:
         assert (await room.look(host)).outcome == "ok"
 
     assert len(sizes) == 5
-    assert max(sizes) <= 12_000
+    assert max(sizes) <= 12_000 < longest
 
 
-async def test_an_article_that_is_long_or_withdrawn_is_not_looked_at(room: Room):
-    room.signer.append([draft(room.signer, 20, text="long " * 4000)], now=NOW + 1)
-    await room.press.publish(now=room.clock)
+async def test_any_article_may_be_looked_at_however_long(room: Room):
+    await room.publish(20, text=LONG)
     state, size = room.signer.state, room.signer.state.log().size
+    drawn = iter(range(13))
+    own = Own(state.db, room.signer.root, choose=lambda count: next(drawn) % count)
 
-    chosen = {Own(state.db, room.signer.root).article(size) for _ in range(40)}
+    seen = [own.article(size) for _ in range(13)]
 
-    assert state.newest(1)[0].length > MAX_PAGE
-    assert {each.length <= MAX_PAGE for each in chosen if each} == {True}
-    assert room.own.article(size) is None
+    assert [each.n for each in seen if each] == list(range(13))
+    assert seen[12].length > 24_000
+
+
+async def test_the_longest_page_is_looked_at_even_unpacked(room: Room):
+    files = await room.publish(20, text="long " * (MAX_RAW_BYTES // 5 - 700))
+    page = room.page
+    async with copy(files) as host:
+        honest = await room.look(host)
+    async with copy(changed(files, page, files[page] + b"<script></script>")) as host:
+        forged = await room.look(host)
+
+    assert MAX_RAW_BYTES * 0.95 < len(files[page]) <= MAX_RAW_BYTES < MAX_PAGE
+    assert [honest.outcome, forged.outcome] == ["ok", "content-tampered"]
+
+
+def withdraw(room: Room, *numbers: int) -> None:
+    some = [(each.short, "legal") for n in numbers for each in room.signer.state.articles(n, n + 1)]
+    room.signer.withdraw(some, now=room.clock())
+
+
+def test_an_article_that_is_withdrawn_is_not_looked_at_while_any_other_is_there(room: Room):
+    state = room.signer.state
+    draws = []
+    own = Own(state.db, room.signer.root, choose=lambda count: draws.append(count) or count - 1)
+    withdraw(room, *(n for n in range(12) if n != 3))
+
+    found = own.article(state.log().size)
+
+    assert found.n == 3
+    assert len(draws) == TRIES
+
+
+def test_no_article_is_looked_at_only_where_all_are_withdrawn_or_newer(room: Room):
+    first = room.signer.state.articles(0, 1)[0].leaf
+    before = [room.own.article(size) for size in (0, first, first + 1)]
+    withdraw(room, *range(12))
+
+    assert [each and each.n for each in before] == [None, None, 0]
+    assert room.own.article(room.signer.state.log().size) is None
 
 
 async def test_an_honest_copy_is_ok_over_tls_and_over_proxies(room: Room, certificate: Path):
@@ -462,7 +508,48 @@ async def test_what_takes_longer_than_a_reader_waits_is_throttled(room: Room):
         seen = await room.look(host, fetcher=fetcher, fetch_s=5)
 
     assert seen.outcome == "throttled"
-    assert seen.detail.endswith("kB/s")
+    assert "kB/s" in seen.detail
+
+
+@asynccontextmanager
+async def packed(files: dict[str, bytes], slow: str, pause_s: float) -> AsyncIterator[str]:
+    """Serve what a site has packed; the second half of the file `slow` after a pause."""
+
+    async def handler(request: web.Request) -> web.StreamResponse:
+        data = gzip.compress(files[request.path[1:]], 9)
+        fields = {"Content-Length": str(len(data)), "Content-Encoding": "gzip"}
+        response = web.StreamResponse(headers=fields)
+        await response.prepare(request)
+        await response.write(data[: len(data) // 2])
+        await asyncio.sleep(pause_s if request.path[1:] == slow else 0)
+        await response.write(data[len(data) // 2 :])
+        return response
+
+    async with site(handler) as host:
+        yield host
+
+
+async def test_a_long_page_that_drips_is_throttled_by_what_it_has_packed(room: Room):
+    files = await room.publish(20, text=LONG)
+    async with packed(files, room.page, 2.0) as host:
+        slow = await room.look(host)
+    async with packed(files, room.page, 0) as host:
+        fast = await room.look(host)
+
+    # By its unpacked length it would seem to come fast enough.
+    assert len(files[room.page]) > 2.5 * SLOW_BYTES_S
+    assert [slow.outcome, fast.outcome] == ["throttled", "ok"]
+
+
+async def test_a_long_page_passes_a_filter_that_counts_bytes_only_if_it_is_packed(room: Room):
+    files = await room.publish(20, text=LONG)
+    async with counted(files, 16_000, 60) as host:
+        as_it_is = await room.look(host, fetch_s=FETCH_S)
+    async with packed(files, "", 0) as host:
+        small = await room.look(host)
+
+    assert [as_it_is.outcome, small.outcome] == ["cut-at-n-bytes", "ok"]
+    assert len(gzip.compress(files[room.page])) < 12_000
 
 
 async def test_a_look_ends_in_bounded_time(room: Room):
@@ -489,6 +576,38 @@ async def test_a_page_with_something_added_is_tampered(room: Room):
 
     assert seen.outcome == "content-tampered"
     assert seen.detail.startswith("tampered: ")
+
+
+def forged(files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return a site whose every long article was changed, and nothing else."""
+    return {
+        path: data[:-1] + b" " if path.endswith("/1.html") and len(data) > 12_000 else data
+        for path, data in files.items()
+    }
+
+
+async def test_a_mirror_that_forges_only_a_long_article_is_tampered(room: Room):
+    files = await room.publish(20, text=LONG)
+    lies = forged(files)
+    async with copy(lies) as host:
+        seen = await room.look(host)
+
+    assert [path for path, data in files.items() if lies[path] != data] == [room.page]
+    assert len(files[room.page]) > 24_000
+    assert (seen.outcome, seen.detail[:8]) == ("content-tampered", "tampered")
+
+
+async def test_where_all_articles_are_long_one_is_looked_at(tmp_path: Path):
+    room = Room(tmp_path / "long")
+    room.own = Own(room.signer.state.db, room.signer.root)
+    files = await room.publish(1, 2, 3, text=LONG)
+    async with copy(files) as host:
+        honest = await room.look(host)
+    async with copy(forged(files)) as host:
+        lying = await room.look(host)
+    room.signer.state.close()
+
+    assert [honest.outcome, lying.outcome] == ["ok", "content-tampered"]
 
 
 async def test_another_article_in_its_place_is_tampered(room: Room):

@@ -206,6 +206,25 @@ def test_a_file_that_was_damaged_once_makes_no_liar(healthy: Watcher):
     assert healthy.mirror.state == "healthy"
 
 
+@pytest.mark.parametrize(
+    ("seen", "lies"),
+    [
+        (["stale", "stale", "content-tampered"], False),
+        (["tcp_ip", "content-tampered"], False),
+        (["content-tampered", "ok", "content-tampered"], True),
+        (["content-tampered", "ok", "ok", "content-tampered"], True),
+        (["content-tampered", "tcp_ip", "content-tampered"], True),
+    ],
+)
+def test_forgeries_are_counted_and_not_other_failures(
+    healthy: Watcher, seen: list[Outcome], *, lies: bool
+):
+    states = healthy.looks(*(everywhere(each, CONTROL) for each in seen))
+
+    assert (states[-1] == "lying") == lies
+    assert "lying" not in states[:-1]
+
+
 def test_a_forgery_before_a_control_and_another_place_makes_a_liar_at_once(healthy: Watcher):
     assert healthy.look(everywhere("content-tampered", CONTROL, RELAY)) == "lying"
 

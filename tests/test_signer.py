@@ -299,6 +299,112 @@ async def test_a_list_too_long_for_an_index_is_cut_and_stops_nothing(
     assert await audited(store.kept, signer.root) == []
 
 
+def announce_all(signer: Signer, numbers: range, state: Standing, *countries: str) -> list[str]:
+    """Have these be announced too, or anew, in this state; a list of 200 of them is too long."""
+    urls = [f"https://{'m' * 60}{n}.example/" for n in numbers]
+    with signer.state.transaction():
+        for n, url in zip(numbers, urls, strict=True):
+            row = Mirror(url, "spare", state, NOW, NOW + n, "", 0, countries)
+            Mirrors(signer.state.db).put(row)
+    return urls
+
+
+async def test_a_new_mirror_that_works_is_not_cut_off_by_two_hundred_that_are_blocked(
+    signer: Signer, store: MemoryStore
+):
+    blocked = announce_all(signer, range(200), "blocked", "RU")
+    await round_(signer, store, 1)
+    before = listed(signer, store)
+    [works] = announce_all(signer, range(200, 201), "healthy")
+    assert await relisted(signer, store, now=NOW + 300)
+    after = listed(signer, store)
+
+    assert 100 < len(before) < 200
+    assert before == blocked[-len(before) :]
+    assert after == [*blocked[-len(after) + 1 :], works]
+    assert await audited(store.kept, signer.root, now=NOW + 300) == []
+
+
+@pytest.mark.parametrize("state", ["healthy", "suspect", "new"])
+async def test_what_stands_is_listed_before_what_is_blocked_and_that_before_what_is_down(
+    signer: Signer, store: MemoryStore, state: Standing
+):
+    stands = announce_all(signer, range(100, 120), state)
+    blocked = announce_all(signer, range(150, 270), "blocked", "RU")
+    half = announce_all(signer, range(100), "suspect", "RU")  # blocked, and fails elsewhere too
+    announce_all(signer, range(300, 350), "down")
+    await round_(signer, store, 1)
+    found = listed(signer, store)
+    more = len(found) - 140
+
+    assert 0 < more < 50
+    assert found == [*half[-more:], *stands, *blocked]
+
+
+async def test_when_all_seem_down_those_that_are_blocked_too_are_cut_off(
+    signer: Signer, store: MemoryStore
+):
+    down = announce_all(signer, range(20), "down")
+    announce_all(signer, range(20, 220), "down", "RU")
+    await round_(signer, store, 1)
+
+    assert listed(signer, store)[:20] == down
+
+
+async def test_a_list_that_is_cut_changes_once_for_what_changed(signer: Signer, store: MemoryStore):
+    urls = announce_all(signer, range(300), "blocked", "RU")
+    await round_(signer, store, 1)
+    told = []
+    changes: tuple[tuple[int, Standing], ...]
+    changes = (298, "healthy"), (0, "healthy"), (1, "suspect"), (299, "down"), (0, "blocked")
+    for at, (n, state) in enumerate(changes, 1):
+        announce_all(signer, range(n, n + 1), state, *(["RU"] if state == "blocked" else []))
+        now = NOW + 300 * at
+        done = [await relisted(signer, store, now=now + after) for after in range(3)]
+        has = listed(signer, store)
+        told.append((sum(done), *(urls[number] in has for number in (0, 1, 2, 298, 299))))
+
+    assert told == [
+        (0, False, False, False, True, True),  # readers are told of the block for a day longer
+        (1, True, False, False, True, True),
+        (1, True, True, False, True, True),
+        (1, True, True, False, True, False),
+        (1, False, True, False, True, False),
+    ]
+
+
+async def test_a_list_that_fits_is_in_the_order_of_announcement_whatever_the_states(
+    signer: Signer, store: MemoryStore
+):
+    urls = announce_all(signer, range(2), "down")
+    urls += announce_all(signer, range(2, 4), "blocked", "BY", "RU")
+    urls += announce_all(signer, range(4, 6), "healthy")
+    await round_(signer, store, 1)
+
+    assert listed(signer, store) == urls
+
+
+async def test_mirrors_that_do_not_fit_any_more_are_not_a_loss_to_refuse(
+    signer: Signer, store: MemoryStore
+):
+    announce(signer, *range(256))
+    await round_(signer, store, 1)
+    countries = tuple(f"{a}{b}" for a in "ABC" for b in "ABCDEFGHIJ")
+    with signer.state.transaction():
+        for each in Mirrors(signer.state.db).rows():
+            Mirrors(signer.state.db).put(replace(each, state="blocked", blocked_in=countries))
+    before = len(listed(signer, store))
+
+    assert await relisted(signer, store, now=NOW + 300)
+    assert listing.refusal(signer.state.db, now=NOW + 300) == ""
+    assert (before, len(listed(signer, store)) < 128) == (256, True)
+
+    announce(signer, 1, 2)  # and that is one
+
+    assert not await relisted(signer, store, now=NOW + 600)
+    assert "mirrors would be left" in listing.refusal(signer.state.db, now=NOW + 600)
+
+
 async def test_a_list_that_lost_most_is_not_signed_and_articles_are(
     signer: Signer, store: MemoryStore
 ):

@@ -27,8 +27,8 @@ import mirror.stores.rclone as rclone_module
 from mirror.errors import SettingsError, StoreError
 from mirror.stores import Store, write
 from mirror.stores.rclone import RcloneStore
-from mirror.stores.rclone.remote import PASSWORDS, PASSWORDS_OF
-from mirror.stores.rclone.run import STALL_S, program
+from mirror.stores.rclone.remote import CREDENTIALS, PASSWORDS, PASSWORDS_OF, UNMARKED, Remote
+from mirror.stores.rclone.run import STALL_S, Answer, program
 from mirror.stores.rclone.words import explain, forms, without
 
 A = "a/b/c/d/" + 17 * "e"
@@ -562,12 +562,86 @@ def test_a_password_among_the_options_is_refused(room: Path):
         assert "x@" not in str(caught.value)
 
 
-def test_all_passwords_that_rclone_wants_obscured_are_known():
+@pytest.mark.parametrize("key", sorted(CREDENTIALS | UNMARKED | {"Bearer_Token", "PASS"}))
+def test_a_credential_among_the_options_is_refused(room: Path, key: str):
+    options = {"type": "webdav", key: "s3cret"}
+    said = f"far: options: {key}: a password belongs in the secret's file"
+    with pytest.raises(SettingsError, match=f"^{said}$"):
+        RcloneStore("far", "far:", room=room, secret={}, options=options)
+
+    RcloneStore("far", "far:", room=room, secret={key: "s3cret"}, options={"type": "webdav"})
+
+
+HARMLESS = """
+    access_key_id account account_id api_url app_id apple_id application_credential_id
+    application_credential_name base_folder_uuid client_id client_uid cloud_name compartment
+    deleted_id device_id domain drive_id email host impersonate impersonate_admin msi_client_id
+    msi_mi_res_id msi_object_id namenode namespace plex_username project_number public_key
+    root_folder_id root_folder_slug root_id service_principal_name spn sse_customer_key_md5
+    sse_kms_key_id team_drive tenant tenant_domain tenant_id url user user_id user_project
+    username workspace_id
+"""  # Who, where, or the sum of a key: none lets anybody in, and rclone calls them sensitive.
+
+
+def test_what_says_only_who_or_where_may_stand_among_the_options(room: Path):
+    options = dict.fromkeys((*HARMLESS.split(), "key_file", "client_credentials"), "desk")
+    RcloneStore("far", "far:", room=room, secret={}, options={"type": "webdav", **options})
+
+
+def test_all_that_rclone_calls_sensitive_is_known_as_one_or_the_other():
+    marked = {name for _, name, told in providers() if told["Sensitive"] or told["IsPassword"]}
+    harmless = set(HARMLESS.split())
+    secret = PASSWORDS | {name for _, name in PASSWORDS_OF} | CREDENTIALS
+
+    assert marked == secret | harmless
+    assert not (secret | UNMARKED) & harmless
+
+
+async def test_a_credential_in_the_secrets_file_is_sent_and_not_quoted(room: Path):
+    async def answer(request: web.Request) -> web.Response:
+        said = f"{request.headers['Authorization']} {request.headers['X-Own']} and more"
+        return web.Response(status=500, reason="No", text=said)
+
+    secret = {"bearer_token": "s3cret/token", "headers": "X-Own,own s3cret"}
+    async with serving(answer) as url:
+        options = {"type": "webdav", "url": url}
+        words = await why(RcloneStore("far", "far:", room=room, secret=secret, options=options))
+
+    assert "Bearer … … and more" in words
+    assert "s3cret" not in words
+
+
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        ({"token": '{"access_token":"ya29.s3cret","token_type":"Bearer"}'}, "Bearer ya29.s3cret"),
+        ({"config_credentials": '{"a":[{"privateKey":"s3\\ncret-key"}]}'}, "key cret-key"),
+        ({"sas_url": "https://far.example/c?sp=r&sig=s3cret%2Bs3cret%3D"}, "s3cret+s3cret="),
+        ({"connection_string": "AccountName=desk;AccountKey=s3cretkey=="}, "key s3cretkey=="),
+        ({"token": "[" * 50_000, "key": "s3cretkey"}, "key s3cretkey"),
+    ],
+)
+def test_a_part_of_a_credential_is_hidden_too(room: Path, secret: dict[str, str], told: str):
+    remote = Remote("far", "far:", room=room, secret=secret, options={"type": "local"})
+    answer = Answer(1, b"", (f"https://far.example/c said {told}",))
+
+    said = str(remote.failed("a", answer))
+    assert "cret" not in said
+    assert "https://far.example/c said" in said
+
+
+def providers() -> Iterator[tuple[str, str, dict[str, bool]]]:
+    """Yield each kind of place with each of its options, as rclone has them."""
     made = subprocess.run([program(), "config", "providers"], check=True, capture_output=True)
-    wanted: Mapping[bool, set[tuple[str, str]]] = {True: set(), False: set()}
     for kind in json.loads(made.stdout):
         for option in kind["Options"]:
-            wanted[option["IsPassword"]].add((kind["Name"], option["Name"]))
+            yield kind["Name"], option["Name"], option
+
+
+def test_all_passwords_that_rclone_wants_obscured_are_known():
+    wanted: Mapping[bool, set[tuple[str, str]]] = {True: set(), False: set()}
+    for kind, name, told in providers():
+        wanted[told["IsPassword"]].add((kind, name))
     always = {name for _, name in wanted[True]} - {name for _, name in wanted[False]}
 
     assert always == PASSWORDS

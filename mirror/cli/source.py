@@ -20,6 +20,7 @@ from mirror.cli.terminal import (
     Verbs,
     add_allow_host,
     answer,
+    complain,
     count,
     progress,
     say,
@@ -112,7 +113,13 @@ def _write_all(looked: Looked, folder: Path) -> list[Path]:
     for number, each in enumerate(looked.found, 1):
         if each.article is None:
             continue
-        files = render(each.article, masthead=masthead, rev=number, id_hex=each.identity.id.hex())
+        try:
+            files = render(
+                each.article, masthead=masthead, rev=number, id_hex=each.identity.id.hex()
+            )
+        except FormatError as e:  # it would be refused; the listing is still to be seen
+            complain(f"{each.name}: {e}")
+            continue
         for part, data in enumerate(files, 1):
             name = f"{number}.html" if part == 1 else f"{number}-{part}.html"
             (folder / name).write_bytes(data)

@@ -20,7 +20,7 @@ SECONDS = re.compile(r'\s*"?([0-9]{1,9})"?\s*')  # more digits are no time that 
 MARKER_BYTES = 1 << 16  # of an error page, searched for the marks of an anti-bot page
 
 KINDS: dict[int, Failure] = {404: "missing", 410: "gone", 429: "later", 503: "later"}
-MAY_CHALLENGE = frozenset({403, 429, 503})
+MAY_CHALLENGE = frozenset({202, 403, 405, 429, 503})  # Amazon's: 202, and 405 for a captcha
 CHALLENGES = (
     b"/cdn-cgi/challenge-platform/",
     b"_cf_chl_opt",

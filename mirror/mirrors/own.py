@@ -16,10 +16,9 @@ BEHIND_S = 2 * 3600
 """How long a mirror may lack what was published: a volunteer's copies once an hour, and an hour
 may go wrong. Our own stores have it within a minute."""
 
-MAX_PAGE = 12_000
-"""Bytes of the article that is looked at: filters freeze a connection after some 16 kB, and what
-is no larger says of every page that it passes."""
-TRIES = 20  # to find such an article: most are
+TRIES = 20
+"""Draws that may meet withdrawn articles before the next that is not is taken: so all are equally
+likely, but where nearly all were withdrawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +63,22 @@ class Own:
         return record.parse(Note.parse(data).text).time
 
     def article(self, size: int) -> ArticleState | None:
-        """Return a random article of the first `size` leaves whose page is small, if there is one.
+        """Return a random article of the first `size` leaves; None only where they hold none.
 
-        A withdrawn one need not be anywhere.
+        Any may be drawn, however long: what is never looked at can be forged unseen. But a
+        withdrawn one need not be anywhere, nor a revision later than these leaves.
         """
         state = State(self.db)
         count = state.count()
+        n = 0
         for _ in range(TRIES if count else 0):
             n = self.choose(count)
             for each in state.articles(n, n + 1):
-                if each.leaf < size and not each.void and each.length <= MAX_PAGE:
+                if each.leaf < size and not each.void:
                     return each
-        return None
+        return self._next(n, size) or self._next(0, size)
+
+    def _next(self, n: int, size: int) -> ArticleState | None:
+        query = "SELECT * FROM article WHERE n>=? AND leaf<? AND void IS NULL ORDER BY n LIMIT 1"
+        row = self.db.row(query, (n, size))
+        return ArticleState(*row) if row else None

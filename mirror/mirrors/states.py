@@ -52,6 +52,8 @@ class Sight:
     vantage: Vantage
     last: Probe
     run: int
+    forgeries: int = 0
+    """How many looks saw one since it worked for long enough to be believed."""
 
     @property
     def works(self) -> bool:
@@ -80,7 +82,8 @@ def sights(
     for vantage in vantages:
         seen = looks.get(vantage.name, [])
         if seen and seen[0].at > now - OLD * every_s:
-            found.append(Sight(vantage, seen[0], _run(seen, OLD * every_s)))
+            run = _run(seen, OLD * every_s)
+            found.append(Sight(vantage, seen[0], run, _forgeries(seen)))
     return found
 
 
@@ -93,6 +96,17 @@ def _run(seen: Sequence[Probe], old_s: int) -> int:
             break
         run += 1
     return run
+
+
+def _forgeries(seen: Sequence[Probe]) -> int:
+    """Return how many of the looks were of a forgery, back to when it worked for a while."""
+    found = works = 0
+    for each in seen:
+        works = works + 1 if each.outcome == "ok" else 0
+        if works == CLEARS:
+            break
+        found += each.outcome == "content-tampered"
+    return found
 
 
 def judge(
@@ -181,12 +195,12 @@ def _agree(some: Sequence[Sight]) -> bool:
 def _is_forged(seen: Sequence[Sight]) -> bool:
     """Return whether the mirror itself forges, and not somebody between it and one place.
 
-    A control believes its own eyes, if it looks twice: a file that was cut or damaged once is no
-    lie. Elsewhere two must agree; two of one country, of which the control sees nothing, have a
-    censor before them who forges, and that is a block.
+    A control believes its own eyes at the second look: a file that was cut or damaged once is no
+    lie, and who forges every other time is no better. Elsewhere two must agree; two of one country,
+    of which the control sees nothing, have a censor before them who forges, and that is a block.
     """
     forged = [each for each in seen if each.last.outcome == "content-tampered"]
-    if any(each.vantage.control and each.fails for each in forged):
+    if any(each.vantage.control and each.forgeries >= FAILS for each in forged):
         return True
     honest = any(each.vantage.control and each.works for each in seen)
     return any(

@@ -20,7 +20,7 @@ from mirror.formats.index import Item, VoidItem
 from mirror.formats.paths import short_id, short_of
 from mirror.formats.url import article_id
 from mirror.obtain.gather import Gathered, gather
-from mirror.obtain.memory import keep_mirrors, known_mirrors, trusted
+from mirror.obtain.memory import Run, in_turn, keep_mirrors, known_mirrors, learnt, trusted
 from mirror.obtain.places import Mirror, Web
 from mirror.obtain.race import LIES, NO_ANSWER, Race, Word
 from mirror.obtain.report import Ending, IndexSeen, Obtained
@@ -71,18 +71,16 @@ async def obtain(
     start = asyncio.get_running_loop().time()
     race = Race(_first_places(wanted, memory, known, web), deadline=start + total_s)
     search = Search(race, Trust(memory.root, now(), memory.seen), _short(id_), id_)
-    listed = [base for url in memory.root.mirrors if (base := _base(url))]
 
     def join(urls: Iterable[str]) -> None:
-        listed.extend(base for url in urls if (base := _base(url)))
         if not wanted.only_via:
-            race.add(_places(listed, web))
+            _join(race, _places(urls, known, web), named=len(wanted.via))
 
     found = await _found(search, join, even_withdrawn=wanted.even_withdrawn)
     if wanted.remember:
-        worked = [each.name for each in race.runners if each.answered]
+        mirrors = learnt(known, _seen(search, found), now())
         await asyncio.to_thread(_learn, wanted.remember, memory, search)
-        await asyncio.to_thread(keep_mirrors, wanted.remember, known, listed, worked, now())
+        await asyncio.to_thread(keep_mirrors, wanted.remember, mirrors)
     took_s = asyncio.get_running_loop().time() - start
     return replace(found, took_s=took_s, refused=tuple(search.refused()))
 
@@ -119,13 +117,37 @@ def _first_places(
 ) -> Iterable[Place]:
     """Return who is asked first: those named for this run, then those that worked last."""
     named = [_named(each, web) for each in wanted.via]
+    names = {each.name for each in named}
     lists = [] if wanted.only_via else [*known, *memory.root.mirrors]
-    others = _places(lists, web)
+    others = _places(lists, known, web)
     if not named and not others:
         said = "the root and the memory name none that can be asked: --via ADDRESS"
         raise SettingsError(f"no mirror: {said}")
-    names = {each.name for each in named}
     return [*named, *(each for each in others if each.name not in names)]
+
+
+def _join(race: Race, places: list[Place], *, named: int) -> None:
+    """Let the mirrors of the newest list take part, before those it does not name.
+
+    The first `named` of all stay where they are: the reader asked for them.
+    """
+    race.add(places)
+    turns = {each.name: turn for turn, each in enumerate(places)}
+    others = sorted(race.runners[named:], key=lambda each: turns.get(each.name, len(turns)))
+    race.runners[named:] = others
+
+
+def _seen(search: Search, found: Obtained) -> Run:
+    """Return what the run showed of mirrors; of two histories, neither's list is believed."""
+    race, listed = search.race, search.listed if found.verdict != "fork" else None
+    bad = {each.mirror for each in race.refused if each.verdict not in NO_ANSWER}
+    worked = {each.name for each in race.runners if each.answered} - bad
+    return Run(
+        _bases(each.url for each in listed.value.index.mirrors) if listed else None,
+        _bases(search.trust.root.mirrors),
+        worked,
+        {each.mirror for each in race.refused} - worked,
+    )
 
 
 def _named(text: str, web: Web) -> Place:
@@ -140,10 +162,14 @@ def _named(text: str, web: Web) -> Place:
     return Mirror(base, web)
 
 
-def _places(urls: Iterable[str], web: Web) -> list[Place]:
-    """Return the mirrors of signed lists that can be asked; other kinds are for other readers."""
-    bases = [base for url in urls if (base := _base(url)) and web.reaches(base)]
-    return [Mirror(base, web) for base in dict.fromkeys(bases)]
+def _places(urls: Iterable[str], known: dict[str, int], web: Web) -> list[Place]:
+    """Return the mirrors of signed lists that can be asked, in turn; others are for others."""
+    bases = [base for base in _bases(urls) if web.reaches(base)]
+    return [Mirror(base, web) for base in in_turn(bases, known)]
+
+
+def _bases(urls: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(base for url in urls if (base := _base(url))))
 
 
 def _base(text: str) -> str | None:

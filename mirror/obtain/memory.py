@@ -1,7 +1,8 @@
 """Which mirrors a reader knows, kept beside its memory of the log (`mirror.check.remember`).
 
-One file, the memory's name and `.mirrors`, as JSON: addresses of every signed list that was ever
-believed, and when each last worked (Unix seconds; 0 for never)::
+One file, the memory's name and `.mirrors`, as JSON: addresses of the last signed list that was
+believed, and of the root, and when each last worked (Unix seconds; 0 for never). Those that ever
+worked stand before those that never did; of either, who failed last stands at the end::
 
     {"v":1,"mirrors":[["https://a.example/",1795363200],["https://b.example/",0]]}
 
@@ -9,7 +10,9 @@ At most 30 kB; no word of what was read. If lost, the root's mirrors are asked f
 alters it sends a reader to mirrors of his choice, which can withhold and not forge.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 from mirror.check import pinned
@@ -18,9 +21,24 @@ from mirror.errors import FormatError, SettingsError, VerifyError
 from mirror.files import write_durably
 from mirror.formats.encoding import decode_json, encode_json, fields, is_int
 from mirror.formats.index import MAX_MIRRORS
+from mirror.obtain.race import AT_ONCE
 
 VERSION = 1
 MAX_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run showed of mirrors, by their addresses.
+
+    `listed` are those of the index that was believed; None if none was. Who lied, or showed what is
+    old, is among the `failed`.
+    """
+
+    listed: Collection[str] | None
+    root: Collection[str]
+    worked: Collection[str]
+    failed: Collection[str]
 
 
 def trusted(root: Path | None, remember: Path | None) -> Memory:
@@ -65,18 +83,48 @@ def known_mirrors(remember: Path | None) -> dict[str, int]:
         raise SettingsError(f"{file}: not what --remember wrote: {e}") from e
 
 
-def keep_mirrors(
-    remember: Path, known: Mapping[str, int], listed: Iterable[str], worked: Iterable[str], now: int
-) -> None:
-    """Write the mirrors of signed lists, those first that worked last; unlisted ones never.
+def in_turn(urls: Collection[str], known: Mapping[str, int]) -> list[str]:
+    """Return whom to ask first: two that worked last, then one that never did, one that did.
+
+    A mirror of the newest list must not wait for all whom earlier ones named: those that worked
+    once are silent now, where they were blocked one after the other.
+    """
+    new = [url for url in urls if url not in known]
+    old = [url for url in known if url in urls]
+    worked = [url for url in old if known[url]]
+    others = [*new, *(url for url in old if not known[url])]
+    pairs = zip_longest(others, worked[AT_ONCE:])
+    return [*worked[:AT_ONCE], *(url for pair in pairs for url in pair if url is not None)]
+
+
+def learnt(known: Mapping[str, int], run: Run, now: int) -> dict[str, int]:
+    """Return the mirrors to remember: of the last list and the root, and known ones that worked.
+
+    Without a list, all that were known. One that was only named by the reader is never among them.
+    The newest list goes before all else where there are too many.
+    """
+    if run.listed is None:
+        due = [*known, *run.root]
+    else:
+        due = [*run.listed, *run.root, *(url for url in known if url in run.worked)]
+    kept = dict.fromkeys(list(dict.fromkeys(due))[:MAX_MIRRORS], 0)
+    times = {url: now if url in run.worked else known.get(url, 0) for url in kept}
+    new = [url for url in kept if url not in known]
+    old = [url for url in known if url in kept]
+    order = sorted(
+        [*new, *old],
+        key=lambda url: (not times[url], url not in run.worked, url in run.failed),
+    )
+    return {url: times[url] for url in order}
+
+
+def keep_mirrors(remember: Path, mirrors: Mapping[str, int]) -> None:
+    """Write what `learnt` returned.
 
     Raises:
         SettingsError: not written.
     """
-    now_known = {**known, **{url: 0 for url in listed if url not in known}}
-    now_known |= {url: now for url in worked if url in now_known}
-    newest = sorted(now_known.items(), key=lambda pair: -pair[1])[:MAX_MIRRORS]
-    shown = {"v": VERSION, "mirrors": [[url, at] for url, at in newest]}
+    shown = {"v": VERSION, "mirrors": [[url, at] for url, at in mirrors.items()]}
     file = _beside(remember)
     try:
         write_durably(file, encode_json(shown) + b"\n")

@@ -50,25 +50,32 @@ class Web:
             return bool(self.proxy)
         return address.scheme == "https" or is_exempt(address, self._exempt)
 
-    def fetcher(self, most: int) -> Fetcher:
-        """Return a client for one request, of whose answer at most `most` bytes are taken in."""
+    def fetcher(self, meter: "Meter") -> Fetcher:
+        """Return a client for one request, of whose answer no more than `meter` lets are taken."""
         return Fetcher(
             allow_hosts=self.allow_hosts,
             timeout_s=self.limit_s,
             user_agent=AGENT,
             proxy=self.proxy,
-            socket_factory=partial(_Metered, self, most),
+            socket_factory=partial(_Metered, self, meter),
             mirrors=True,
         )
+
+
+@dataclass(slots=True)
+class Meter:
+    """How many bytes of one answer may still come; below 0 once more did."""
+
+    left: int
 
 
 class _Metered(socket.socket):
     """A socket that counts what it takes in: also headers, and what no decoder ever shows."""
 
-    def __init__(self, web: Web, most: int, info: AddrInfoType) -> None:
+    def __init__(self, web: Web, meter: Meter, info: AddrInfoType) -> None:
         super().__init__(info[0], info[1], info[2])
         self._web = web
-        self._most = most
+        self._meter = meter
 
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         data = super().recv(bufsize, flags)
@@ -81,8 +88,8 @@ class _Metered(socket.socket):
         return count
 
     def _take(self, count: int) -> None:
-        self._most -= count
-        if self._most < 0:  # before it is counted for all: one mirror must not use up the run
+        self._meter.left -= count
+        if self._meter.left < 0:  # before it is counted for all: one mirror must not use up the run
             raise OSError("more came than the answer may have")
         self._web.left -= count
         if self._web.left < 0:
@@ -99,10 +106,14 @@ class Mirror:
 
     async def read(self, path: str, max_bytes: int) -> bytes:
         """Return what the mirror answers for `path`; of more than `max_bytes`, as many and one."""
-        url = self.name + path
-        async with self._turns, self._web.fetcher(max_bytes + BESIDE) as fetcher:
-            # Too long is a verdict, and the verifier's to give.
-            answer = await fetcher.get(url, max_bytes=max_bytes + 1, cut=True)
+        url, meter = self.name + path, Meter(max_bytes + BESIDE)
+        async with self._turns, self._web.fetcher(meter) as fetcher:
+            try:
+                # Too long is a verdict, and the verifier's to give.
+                answer = await fetcher.get(url, max_bytes=max_bytes + 1, cut=True)
+            except FetchError as e:
+                # Who sends too much is no lossy line, and not asked again at once.
+                raise FetchError(str(e), kind="later" if meter.left < 0 else e.kind) from e
         if answer is None:  # only where a question was conditional, and none is
             raise FetchError(f"{url}: no answer")
         return answer.body

@@ -188,13 +188,12 @@ class _Heat(Generic[T]):
     def _start(self, group: asyncio.TaskGroup, most: int) -> None:
         now = _clock()
         room = most - sum(now - since < SLOW_S for _, since in self.running.values())
-        if not self.line:  # a lossy line, or a server that was starting, may do better
+        self.line = deque(each for each in self.line if not each.lied)  # lied meanwhile, elsewhere
+        if not self.line:  # a line that loses some may do better
             self.line.extend(each for each, due in self.again.items() if due)
             self.again = dict.fromkeys(self.again, False)
         while room > 0 and self.line:
             runner = self.line.popleft()
-            if runner.lied:  # meanwhile, when asked for something else
-                continue
             self.running[group.create_task(self._attempt(runner))] = runner, now
             room -= 1
 

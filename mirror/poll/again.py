@@ -10,7 +10,7 @@ from mirror.errors import FetchError
 from mirror.fetch import Fetched, Validators
 from mirror.poll.entries import PATIENCE_S, Reader, is_held
 from mirror.poll.finish import finished
-from mirror.poll.pages import Turn, leads_elsewhere, page_of
+from mirror.poll.pages import Turn, leads_elsewhere
 from mirror.poll.values import Found, Poll, Poller, Source
 from mirror.recheck import NOTHING, Recheck
 
@@ -36,10 +36,10 @@ async def _one(reader: Reader, plan: Recheck) -> Found:
     found = Found(f"{source.url} {identity.keys[0]}", b"", identity, recheck=plan)
     known = Validators(plan.etag, plan.last_modified)
     async with reader.pages:
-        if reader.is_late:
+        if reader.is_late(entry):
             return replace(found, late=True)
         try:
-            page = await page_of(poller, entry, known if plan.step % UNASKED else NOTHING)
+            page = await reader.page(entry, known if plan.step % UNASKED else NOTHING)
         except FetchError as e:
             return await _not_had(reader, found, plan, e)
         return await _had(reader, found, plan, page)
@@ -60,6 +60,7 @@ async def _had(reader: Reader, found: Found, plan: Recheck, page: Fetched | None
     if leads_elsewhere(reader.poller, entry, page, short=plan.short):
         problem = f"{reader.source.url}: {entry.link}: it leads to another page: {page.url}"
         return replace(found, problem=problem, missing=True)
-    if is_held(reader.source, entry):  # its text is the feed's: that there is a page is enough
+    # Where its text is the feed's, that there is a page is enough.
+    if is_held(reader.poller, reader.source, entry):
         return replace(found, page=page.validators)
     return replace(await reader.read((entry, found), page), entry=entry, page=page.validators)

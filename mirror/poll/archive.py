@@ -24,7 +24,7 @@ from mirror.hold import Hold
 from mirror.poll.entries import Candidate, Reader, articles, is_held
 from mirror.poll.feeds import parse, to_try
 from mirror.poll.finish import finished
-from mirror.poll.pages import Turn, page_of
+from mirror.poll.pages import Turn
 from mirror.poll.values import Found, Poll, Poller, Source
 from mirror.threads import in_thread
 
@@ -181,10 +181,12 @@ async def _read(poller: Poller, source: Source, order: Order, feed: Feed, turn: 
     page, taken, after = order.document, _taken(poller, order, feed), order.past()
     late = page.url not in {each.url for each in poller.sources}
     fresh = await in_thread(_fresh, poller, source, feed, set(taken), now=turn.now)
-    here = [each for each in fresh if is_held(source, each[0])]
+    here = [each for each in fresh if is_held(poller, source, each[0])]
     found = await articles(poller, source, here, turn, lang=feed.lang or poller.lang)
     found = [replace(each, archived=late) for each in await finished(poller, source, found, turn)]
-    wanted = [_wanted(each, archived=late) for each in fresh if not is_held(source, each[0])]
+    wanted = [
+        _wanted(each, archived=late) for each in fresh if not is_held(poller, source, each[0])
+    ]
     after = replace(after, wanted=tuple(wanted[::-1]), pages=order.pages + 1)
     # Articles that came meanwhile may have pushed some of this page to the one that was read
     # before it: that one is read once more.
@@ -257,14 +259,16 @@ async def _ask(poller: Poller, source: Source, order: Order, turn: Turn) -> Poll
         tasks = [group.create_task(_one(reader, each)) for each in some]
     found = await finished(poller, source, [task.result() for task in tasks], turn)
     missed = [each for each, one in zip(some, found, strict=True) if one.held]
-    after = replace(order, wanted=rest).with_missed(missed)
-    after = _counted(after, found, passed + len(some) - len(missed))
-    if len(missed) == len(some) > FEW:
-        problem = found[0].problem
-        later = order.put_off(problem, now=turn.now)
+    left = [each for each, one in zip(some, found, strict=True) if one.late]
+    after = replace(order, wanted=(*rest, *left[::-1])).with_missed(missed)
+    after = _counted(after, found, passed + len(some) - len(missed) - len(left))
+    problem = next((each.problem for each in found if each.problem), order.problem)
+    retry_s = max((each.retry_s for each in found), default=0)
+    if missed and len(missed) + len(left) == len(some) > FEW:
+        later = order.put_off(problem, now=turn.now, retry_s=retry_s)
         return _told(source, later or replace(after, problem=problem, done=turn.now))
-    after = replace(after, problem=next((e.problem for e in found if e.problem), order.problem))
-    return Poll(source, tuple(found), order=after.went_on(now=turn.now))
+    after = replace(after, problem=problem).went_on(now=turn.now)
+    return Poll(source, tuple(found), order=replace(after, at=max(after.at, turn.now + retry_s)))
 
 
 def _next(poller: Poller, order: Order) -> tuple[list[Wanted], int, tuple[Wanted, ...]]:
@@ -285,13 +289,13 @@ async def _one(reader: Reader, wanted: Wanted) -> Found:
     key = f"{reader.source.url} {identity.keys[0]}"
     found = Found(key, wanted.digest, identity, archived=wanted.archived)
     async with reader.pages:
-        if reader.is_late:
+        if reader.is_late(entry):
             return replace(found, late=True)
         try:
-            page = await page_of(reader.poller, entry)
+            page = await reader.page(entry)
         except FetchError as e:
             held = e.kind not in ("missing", "gone", "robots")
-            return replace(found, problem=str(e), held=held)
+            return replace(found, problem=str(e), held=held, retry_s=e.retry_s)
         if page is None:
             return replace(found, problem=f"{entry.link}: status 304 unasked", held=True)
         found = await reader.read((entry, found), page)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from mirror.article.article import Article
 from mirror.article.entry import Entry
@@ -12,7 +13,7 @@ from mirror.article.identity import rules_for
 from mirror.article.jobs import read_entries, read_entry, read_page
 from mirror.box import Refused, one_line
 from mirror.errors import FetchError
-from mirror.fetch import Fetched
+from mirror.fetch import Fetched, Validators
 from mirror.poll.pages import Turn, leads_elsewhere, page_of
 from mirror.poll.values import Found, Poller, Source
 
@@ -43,8 +44,8 @@ async def articles(
 ) -> list[Found]:
     """Return the outcomes of candidates, in their order."""
     reader = Reader(poller, source, turn, lang)
-    held = [each for each in fresh if is_held(source, each[0])]
-    linked = [each for each in fresh if not is_held(source, each[0])]
+    held = [each for each in fresh if is_held(poller, source, each[0])]
+    linked = [each for each in fresh if not is_held(poller, source, each[0])]
     async with asyncio.TaskGroup() as group:
         tasks = [
             *(group.create_task(reader.clean(some)) for some in _batches(held)),
@@ -59,9 +60,15 @@ def _as_linked(entry: Entry) -> Entry | None:
     return replace(entry, html="", full=True) if entry.link else None
 
 
-def is_held(source: Source, entry: Entry) -> bool:
-    """Return whether the article is made of what the feed holds, and not of its page."""
-    return source.text == "feed" or (source.text == "auto" and entry.full)
+def is_held(poller: Poller, source: Source, entry: Entry) -> bool:
+    """Return whether the article is made of what the feed holds, and not of its page.
+
+    What an operator has told to select on a site goes before what its feed has.
+    """
+    if source.text != "auto":
+        return source.text == "feed"
+    rules = rules_for(poller.rules, entry.link)
+    return entry.full and not (rules and rules.text)
 
 
 def _batches(candidates: Sequence[Candidate]) -> Iterator[list[Candidate]]:
@@ -86,17 +93,32 @@ class Reader:
         # A feed's own: another's slow pages and bodies take none of its places.
         self.pages = asyncio.Semaphore(turn.parallel)
         self._kills = 0
+        self._busy: set[str] = set()
+        """Hosts that said when to come again: what else is on them waits for the next poll."""
         self._until = asyncio.get_running_loop().time() + READ_S
 
-    @property
-    def is_late(self) -> bool:
-        """Whether what has not begun is to be left for the next poll."""
-        return asyncio.get_running_loop().time() > self._until
+    def is_late(self, entry: Entry | None = None) -> bool:
+        """Return whether what has not begun, such as an entry's page, is left for the next poll."""
+        busy = entry is not None and urlsplit(entry.link).netloc in self._busy
+        return busy or asyncio.get_running_loop().time() > self._until
+
+    async def page(self, entry: Entry, known: Validators | None = None) -> Fetched | None:
+        """Return the page of an entry; None if it is what it was when it was `known`.
+
+        Raises:
+            FetchError: it is not to be had now.
+        """
+        try:
+            return await page_of(self.poller, entry, known)
+        except FetchError as e:
+            if e.retry_s:
+                self._busy.add(urlsplit(entry.link).netloc)
+            raise
 
     async def clean(self, some: Sequence[Candidate]) -> list[Found]:
         """Return the outcomes of entries whose articles are in the feed itself."""
         async with self.pages:
-            if self.is_late:
+            if self.is_late():
                 return [replace(found, late=True) for _, found in some]
             return await self._cleaned(some)
 
@@ -115,10 +137,10 @@ class Reader:
         """Return the outcome of an entry whose article is in the page that it links to."""
         entry, found = candidate
         async with self.pages:  # until it is read: waiting pages would fill the memory
-            if self.is_late:
+            if self.is_late(entry):
                 return [replace(found, late=True)]
             try:
-                page = await page_of(self.poller, entry)
+                page = await self.page(entry)
             except FetchError as e:
                 return [await self.in_vain(candidate, e)]
             if page is None:
@@ -165,13 +187,16 @@ class Reader:
         if enough is None:
             known = self.poller.quarantine.find(found.key)
             enough = known is not None and known.tries >= PATIENCE
+        # What the feed has whole need not wait, unless an earlier revision came from its page.
+        enough |= entry.full and self.poller.state.find(found.identity.keys) is None
         if not enough:
             return held
-        teaser = await self._entry(entry)
+        teaser = await self._entry(entry)  # partial, if the feed has not all of it
         if isinstance(teaser, Refused) or not teaser.blocks:
             return held
-        alert = f"{named}: its page could not be had: published in part"
-        return replace(found, article=replace(teaser, partial=True), alert=alert, entry=entry)
+        how = "in part" if teaser.partial else "as the feed has it"
+        alert = f"{named}: its page could not be had: published {how}"
+        return replace(found, article=teaser, alert=alert, entry=entry)
 
     def _outcome(self, candidate: Candidate, made: Article | Told | str | Refused) -> Found:
         entry, found = candidate

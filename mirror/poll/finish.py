@@ -13,6 +13,7 @@ from mirror.poll.gallery import Gallery
 from mirror.poll.pages import Turn
 from mirror.poll.values import Found, Poller, Source
 from mirror.state import ArticleState
+from mirror.threads import in_thread
 
 MIN_KEPT = 0.7
 """Of a page's text before: with less, the site has more likely changed than the newsroom cut."""
@@ -22,7 +23,7 @@ async def finished(
     poller: Poller, source: Source, found: Sequence[Found], turn: Turn
 ) -> list[Found]:
     """Return outcomes whose articles are as they may be published."""
-    cleaned = _without_repeats(poller, [_printed(poller, each) for each in found])
+    cleaned = await in_thread(_without_repeats, poller, found)
     gallery = Gallery(poller, turn)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_one(poller, source, each, gallery)) for each in cleaned]
@@ -39,8 +40,9 @@ def _printed(poller: Poller, found: Found) -> Found:
     return replace(found, prints=prints, ledger=held.short if held else found.key)
 
 
-def _without_repeats(poller: Poller, found: Sequence[Found]) -> list[Found]:
-    """Return `found` without the paragraphs that its sites repeat from article to article."""
+def _without_repeats(poller: Poller, outcomes: Sequence[Found]) -> list[Found]:
+    """Return outcomes without the paragraphs that their sites repeat from article to article."""
+    found = [_printed(poller, each) for each in outcomes]
     sites: dict[str, dict[str, tuple[bytes, ...]]] = {}
     for each in found:
         sites.setdefault(each.site, {})[each.ledger] = each.prints

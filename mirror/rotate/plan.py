@@ -184,9 +184,13 @@ class _View:
         return sum(self._was(url, "announced", since=lately) for url in blocked) >= WAVE
 
     def lacks(self) -> bool:
-        """Return whether spares were set up, and more are to be announced than are left."""
-        has = any(each.role == "spare" for each in self.mirrors.values())
-        return has and self._need() > len(self._spares())
+        """Return whether spares were set up, more are to be announced, and none may soon be."""
+        spares = [each for each in self.mirrors.values() if each.role == "spare"]
+        waits = any(
+            each.announced is None and each.state in ("new", "suspect", "healthy")
+            for each in spares
+        )
+        return bool(spares) and not waits and self._need() > 0
 
     def _stands(self, each: Mirror) -> bool:
         """Return whether nothing is to be announced in place of a listed mirror."""

@@ -41,17 +41,34 @@ def signed(db: Database) -> Signed:
 
 
 def announced(db: Database, *, now: int) -> tuple[Mirror, ...]:
-    """Return the list as the mirrors' states have it now, in the order of announcement."""
+    """Return the list as the mirrors' states have it now, in the order of announcement.
+
+    Where not all fit into an index, it is of those that are of the most use to readers.
+    """
     before = {each.url: each.blocked_in for each in signed(db).mirrors}
-    found: list[Mirror] = []
-    room = MAX_LIST_BYTES
-    for each in Mirrors(db).announced():
-        countries = _blocked_in(each, before.get(each.url, ()), now)
-        mirror = Mirror(each.url, kind_of(each.url), each.announced or 0, countries)
-        room -= len(encode_json(mirror.to_json())) + 1
-        if room >= 0:
-            found.append(mirror)
-    return tuple(found[:MAX_MIRRORS])
+    states = {each.url: each for each in Mirrors(db).announced()}
+    mirrors = []
+    for url, each in states.items():
+        countries = _blocked_in(each, before.get(url, ()), now)
+        mirrors.append(Mirror(url, kind_of(url), each.announced or 0, countries))
+    room, fitting = MAX_LIST_BYTES, set[str]()
+    for mirror in sorted(mirrors, key=lambda each: _uselessness(states[each.url])):
+        size = len(encode_json(mirror.to_json())) + 1
+        if size <= room and len(fitting) < MAX_MIRRORS:
+            room -= size
+            fitting.add(mirror.url)
+    return tuple(each for each in mirrors if each.url in fitting)
+
+
+def _uselessness(each: State) -> tuple[bool, bool, int, str]:
+    """Return what puts those first that stand, then the blocked, which work elsewhere, then others.
+
+    Of equals, the latest announced is known to the fewest censors. Not asked is what readers are
+    told for a day longer (`_blocked_in`): one that is cut off loses that, and would come and go.
+    """
+    fails = each.state in ("down", "lying")
+    blocked = each.state == "blocked" or bool(each.blocked_in)
+    return fails, blocked, -(each.announced or 0), each.url
 
 
 def _blocked_in(each: State, before: tuple[str, ...], now: int) -> tuple[str, ...]:
@@ -101,7 +118,8 @@ def _is_refused(
 ) -> bool:
     least = permitted(db, now=now)
     meant = least is not None and len(after) >= least
-    return is_loss(len(before), len(after)) and not meant
+    # One that is announced and does not fit is not lost: no replacement would end that refusal.
+    return is_loss(len(before), len(Mirrors(db).announced())) and not meant
 
 
 def is_due(db: Database, *, now: int) -> bool:

@@ -10,11 +10,12 @@ import gzip
 import os
 import shutil
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from itertools import chain, count
 from pathlib import Path
+from threading import Thread
 from typing import TypeVar
 
 import brotli
@@ -193,11 +194,7 @@ class DirStore:
                 self._make(parent, folders)
                 folders.add(parent)
             Path(temporary).replace(f"{self.folder}/{name}")
-        if len(folders) < MANY:
-            for folder in folders:
-                sync_folder(f"{self.folder}/{folder}")
-        else:  # a file's bytes are synced one by one, for that tells what failed; names need not be
-            os.sync()
+        _each(sync_folder, [f"{self.folder}/{folder}" for folder in folders])
 
     def _make(self, folder: str, synced: set[str]) -> None:
         """Make `folder`; add to `synced` each that got a new name in it."""
@@ -218,14 +215,31 @@ class DirStore:
 
 
 def _each(work: Callable[[T], None], things: Sequence[T]) -> None:
-    """Do `work` on each; of many, on some at once: it mostly waits for the disk."""
+    """Do `work` on each; of many, on some at once: it mostly waits for the disk.
+
+    Nobody waits at the program's end for a thread whose disk never answers.
+    """
+    left, failures = deque(things), list[Exception]()
+
+    def some() -> None:
+        with suppress(IndexError):
+            while not failures:
+                each = left.popleft()
+                try:
+                    work(each)
+                except Exception as e:  # noqa: BLE001 - raised below
+                    failures.append(e)
+
     if len(things) < MANY:
-        for each in things:
-            work(each)
-        return
-    with ThreadPoolExecutor(SYNCS) as pool:
-        for _ in pool.map(work, things):
-            pass
+        some()
+    else:
+        threads = [Thread(target=some, daemon=True) for _ in range(SYNCS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    if failures:
+        raise failures[0]
 
 
 def _forms(path: str) -> tuple[str, ...]:

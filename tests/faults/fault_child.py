@@ -85,6 +85,7 @@ def main() -> None:
 
 def _forked(order: dict[str, Any]) -> dict[str, Any]:
     """Return what the child told, and how it ended; killed after `kill_after_s` if given."""
+    _stack(order).write_text("")
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -18,7 +18,7 @@ BLOCKS = (
     "p h2 h3 h4 ul ol li dl dt dd blockquote figure figcaption table caption tbody tr td th pre hr"
 )
 INLINE = (
-    "a abbr bdi bdo br cite code del em ins kbd mark q rp rt ruby s samp small span strong sub sup "
+    "a abbr bdi br cite code del em ins kbd mark q rp rt ruby s samp small span strong sub sup "
     "u var wbr"
 )
 FRAME = "html head meta style title body header nav main h1 div footer time b"

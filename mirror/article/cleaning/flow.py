@@ -122,7 +122,7 @@ class Flow:
             return
         self._mark(element)
         if tag in ("span", "bdo") and self._language(element):
-            self._inline(element, tag)
+            self._inline(element, "span")  # a bdo turns words round: "gpj.exe" would be shown
         else:
             self.children(element)
 

@@ -39,7 +39,7 @@ EMBEDS = frozenset({"iframe", "video", "audio", "embed", "object"})
 CLEANER = nh3.Cleaner(
     tags={
         *INLINE.values(),
-        *("a", "bdo", "blockquote", "br", "caption", "dd", "dl", "dt", "figcaption", "figure"),
+        *("a", "blockquote", "br", "caption", "dd", "dl", "dt", "figcaption", "figure"),
         *("h2", "h3", "h4", "hr", "li", "ol", "p", "pre", "span", "table", "tbody", "td", "th"),
         *("tr", "ul", "wbr"),
     },

@@ -92,6 +92,8 @@ def read_page(
     blocks, alert = _text(root, found, rules, url=url, lang=tag, title=merged.title)
     text = visible_text(" ".join(blocks))
     short = len(text) < MIN_PAGE_CHARS
+    if alert and entry.full and entry.html:  # what the feed has whole is better than a guess
+        return Told(from_entry(entry, lang=lang), f"{alert}; the feed's own text stands for it")
     if short and not _holds(text, visible_text(entry.html)):
         return _instead(entry, lang=lang, size=len(text), alert=alert)
     partial = short or (about.locked and len(text) < MIN_LOCKED_CHARS)
@@ -152,7 +154,7 @@ def _instead(entry: Entry, *, lang: str, size: int, alert: str) -> Told:
     missing = f"page: no article text found in it: {size} characters"
     if not visible_text(entry.html):
         raise FormatError(missing)
-    article = replace(from_entry(entry, lang=lang), partial=True)
+    article = from_entry(entry, lang=lang)  # partial, if the feed has not all of it
     alerts = (alert, f"{missing}: the feed's own text stands for it: {entry.link}")
     return Told(article, "; ".join(each for each in alerts if each))
 

@@ -23,9 +23,12 @@ from ipfshttpclient import exceptions
 
 from mirror.errors import StoreError
 from mirror.formats.cid import Cid
+from mirror.stores.ipfs.words import parts
+from mirror.stores.rclone.words import without
 
 MAX_WORDS = 64 * 1024  # bytes of an answer in JSON
 MAX_BLOCK = 2 * 1024 * 1024  # bytes of a block or of a file that is read back
+MAX_NAME = 200  # characters of a version or a peer id
 COLLECT_S = 3600.0  # the node walks all that it pins, and says nothing until it is done
 
 T = TypeVar("T")
@@ -41,26 +44,33 @@ class Control:
         self._address = _multiaddr(api)
         self._name = name
         self._secret = secret
+        self._hidden = parts(secret)
         self._timeout_s = timeout_s
         self._work: Future[Any] | None = None
 
     async def version(self) -> str:
         """Return the node's version, as it says it."""
-        return await self._ask("version", lambda node: _text(node.version()["Version"]))
+        said = await self._ask("version", lambda node: _text(node.version()["Version"]))
+        return without(said, self._hidden)[:MAX_NAME]
 
     async def peer(self) -> str:
         """Return the node's peer id, which is its repository's."""
-        return await self._ask("id", lambda node: _text(node.id()["ID"]))
+        said = await self._ask("id", lambda node: _text(node.id()["ID"]))
+        return without(said, self._hidden)[:MAX_NAME]
 
     async def is_pinned(self, cid: Cid) -> bool:
         """Return whether a root, and all below it, is kept."""
-        try:
-            await self._ask("pin/ls", lambda node: node.pin.ls(str(cid), type="recursive"))
-        except StoreError as e:
-            if isinstance(e.__cause__, exceptions.ErrorResponse) and "is not pinned" in str(e):
-                return False
-            raise
-        return True
+
+        def ask(node: Any) -> bool:  # noqa: ANN401 - a client of ipfshttpclient
+            try:
+                node.pin.ls(str(cid), type="recursive")
+            except exceptions.ErrorResponse as e:
+                if "is not pinned" in str(e):
+                    return False
+                raise
+            return True
+
+        return await self._ask("pin/ls", ask)
 
     async def block(self, cid: Cid) -> bytes:
         """Return a block that the node has; not checked, and not fetched from others."""
@@ -118,7 +128,8 @@ class Control:
         except exceptions.TimeoutError as e:
             raise StoreError(f"{self._name}: {what}: no answer in {timeout_s:.0f} s") from e
         except exceptions.ErrorResponse as e:
-            raise StoreError(f"{self._name}: {what}: {str(e)[:300]}") from e
+            # Not chained: what the node said may hold the secret.
+            raise StoreError(f"{self._name}: {what}: {without(str(e), self._hidden)}") from None
         except exceptions.StatusError as e:
             raise StoreError(f"{self._name}: {what}: {_in_words(e)}") from e
         except exceptions.EncoderError as e:
@@ -202,4 +213,4 @@ def _in_words(e: exceptions.StatusError) -> str:
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
-    return value[:200]
+    return value

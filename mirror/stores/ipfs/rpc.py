@@ -1,7 +1,7 @@
 """What is handed to an IPFS node in bulk, and what is read back over its gateway: by aiohttp."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,6 +10,8 @@ import aiohttp
 from mirror.errors import StoreError
 from mirror.formats import car
 from mirror.formats.cid import Buffer, Cid
+from mirror.stores.ipfs.words import last, parts
+from mirror.stores.rclone.words import without
 
 MAX_LINES = 1024 * 1024  # bytes of an answer: a line of progress each half second, for hours
 MAX_FILE = 2 * 1024 * 1024  # bytes of a block or of a file that is read back
@@ -31,6 +33,7 @@ class Rpc:
         self._api = api
         self._name = name
         self._secret = secret
+        self._hidden = parts(secret)
         self._timeout_s = timeout_s
 
     async def put(self, root: Cid, blocks: Sequence[tuple[Cid, Buffer]]) -> None:
@@ -55,6 +58,7 @@ class Rpc:
             raise StoreError(f"{self._name}: pin: no word of what it pinned")
         said = str(pins[0][-1]).removeprefix("/ipfs/")
         if said != str(new):
+            said = without(said, self._hidden)
             raise StoreError(f"{self._name}: pin: it pinned {said:.70}, not {new}")
 
     async def shown(self, gateway: str, path: str) -> bytes:
@@ -86,7 +90,7 @@ class Rpc:
             session.post(url, data=data, headers=headers, allow_redirects=False) as answer,
         ):
             text = await _limited(subject, answer, MAX_LINES)
-        lines = _objects(subject, text, failed=answer.status != 200)
+        lines = _objects(subject, text, failed=answer.status != 200, hidden=self._hidden)
         _check_status(subject, answer)
         return lines
 
@@ -139,7 +143,9 @@ def _check_status(subject: str, answer: aiohttp.ClientResponse) -> None:
         raise StoreError(f"{subject}: HTTP {answer.status}")
 
 
-def _objects(subject: str, text: bytes, *, failed: bool) -> list[dict[str, Any]]:
+def _objects(
+    subject: str, text: bytes, *, failed: bool, hidden: Collection[str]
+) -> list[dict[str, Any]]:
     """Return the objects of an answer; those of one that failed are read for their reason only."""
     found: list[dict[str, Any]] = []
     for line in text.splitlines():
@@ -152,12 +158,12 @@ def _objects(subject: str, text: bytes, *, failed: bool) -> list[dict[str, Any]]
         if not isinstance(each, dict):
             raise StoreError(f"{subject}: not an answer of Kubo's")
         if each.get("Type") == "error":
-            raise StoreError(f"{subject}: {_reason(str(each.get('Message')))}")
+            raise StoreError(f"{subject}: {_reason(str(each.get('Message')), hidden)}")
         found.append(each)
     return found
 
 
-def _reason(message: str) -> str:
+def _reason(message: str, hidden: Collection[str]) -> str:
     if "no space left" in message or "maximum storage limit" in message:
-        return f"its disk is full: make room for it: {message[-200:]}"
-    return f"{message:.300}"
+        return f"its disk is full: make room for it: {last(message, hidden, count=200)}"
+    return without(message, hidden)

@@ -1,8 +1,10 @@
 """A place as rclone is told of it: by the environment of its process, which nobody else reads."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
 from mirror.errors import SettingsError, StoreError
 from mirror.stores.rclone.run import STALL_S, Answer, Limits, program, run
@@ -29,6 +31,56 @@ PASSWORDS = frozenset(
 """The options that rclone wants obscured, as `rclone config providers` has them."""
 PASSWORDS_OF = frozenset((("filen", "api_key"),))
 """Options that only one kind of place wants so."""
+CREDENTIALS = frozenset(
+    (
+        "access_grant",
+        "access_token",
+        "api_key",
+        "api_secret",
+        "app_token",
+        "application_credential_secret",
+        "auth_token",
+        "authorization",
+        "bearer_token",
+        "client_access_token",
+        "client_refresh_token",
+        "client_salted_key_pass",
+        "client_secret",
+        "config_credentials",
+        "connection_string",
+        "cookies",
+        "key",
+        "key_pem",
+        "link_password",
+        "master_key",
+        "master_keys",
+        "mnemonic",
+        "passphrase",
+        "permanent_token",
+        "plex_token",
+        "private_access_key",
+        "private_key",
+        "refresh_token",
+        "resource_key",
+        "sas_url",
+        "secret_access_key",
+        "service_account_credentials",
+        "session_id",
+        "session_token",
+        "sse_customer_key",
+        "sse_customer_key_base64",
+        "token",
+        "trust_token",
+    )
+)
+"""The options besides that let in whoever has them. `rclone config providers` calls them sensitive,
+and so it calls those that only say who or where, as `user`, `host` and `account`: not here."""
+UNMARKED = frozenset(("api_token", "headers", "ibm_api_key", "sas_token", "web_token"))
+"""Options that let in likewise, without that mark: `headers` is for cookies and tokens, and two are
+what places call theirs and rclone has not, so that they would stand in the settings unused."""
+
+_SECRET = PASSWORDS | CREDENTIALS | UNMARKED
+_LEAST = 8  # characters of a part of a secret: shorter ones are words as "Bearer" and "https"
 
 _REMOTE = re.compile(r"([A-Za-z0-9_]+):([^\0\n]*)", re.ASCII)
 _OPTION = re.compile(r"[A-Za-z0-9_.]+", re.ASCII)
@@ -73,11 +125,8 @@ class Remote:
         self._room = room
         self._program = program()
         self._prefix = f"RCLONE_CONFIG_{remote.upper()}_"
-        self._secrets = {
-            form
-            for value in secret.values()
-            for form in forms(value, user=secret.get("user") or options.get("user", ""))
-        }
+        user = secret.get("user") or options.get("user", "")
+        self._secrets = _hidden(secret.values(), user=user)
         _check_values(name, secret=secret, options=options)
         _check_host(name, room, options)
         kind = options.get("type", "")
@@ -150,6 +199,30 @@ class Remote:
             yield "RCLONE_CA_CERT", str(self._room / options["ca_cert"])
 
 
+def _hidden(secrets: Iterable[str], *, user: str) -> set[str]:
+    parts = (part for each in secrets for part in (each, *_parts(each)))
+    return {form for part in parts for form in forms(part, user=user)}
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """Yield what of a secret may be told alone: a text in its JSON, a value in its address."""
+    try:
+        values = list(_texts(json.loads(secret)))
+    except (ValueError, RecursionError):
+        values = [each.partition("=")[2] or each for each in re.split("[?&;,]", secret)]
+        values += [unquote(each) for each in values]
+    found = (each for each in values if len(each) >= _LEAST)
+    return (each for each in found if not each.startswith(("http://", "https://")))
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _texts(each)
+
+
 def _known_hosts(room: Path, options: Mapping[str, str]) -> Path:
     return room / options.get("known_hosts_file", "known_hosts")
 
@@ -175,7 +248,8 @@ def _check_values(name: str, *, secret: Mapping[str, str], options: Mapping[str,
         if "\0" in value:
             raise SettingsError(f"{name}: {key}: holds a byte that no setting can hold")
     for key, value in options.items():
-        if key in PASSWORDS or _USERINFO.search(value):
+        # In either case of letters: rclone is told of all by the environment, in capitals.
+        if key.lower() in _SECRET or _USERINFO.search(value):
             raise SettingsError(f"{name}: options: {key}: a password belongs in the secret's file")
 
 
