@@ -195,12 +195,20 @@ def test_an_order_that_is_left_is_listed_cancelled_and_obeyed_by_the_next_cycles
 
 def test_killed_at_any_moment_it_goes_on_from_there(operator: Operator, newsroom: Newsroom):
     says_archive(newsroom, 4)
+    done = False
     for more in (3, 4, 4):
+        if done:  # a busy machine looked too late to kill it
+            break
         enough = len(newsroom.asked) + more
         with operator.started("source", "backfill") as process:
-            operator.wait_for(lambda enough=enough: len(newsroom.asked) >= enough)
+            operator.wait_for(
+                lambda enough=enough, process=process: (
+                    len(newsroom.asked) >= enough or process.poll() is not None
+                )
+            )
             process.kill()
-    code = operator()
+        done = process.returncode == 0 or any(order.done for order in operator.orders())
+    code = 0 if done else operator()
     pages = [path for path in newsroom.asked if path != "/robots.txt"]
     root = operator.folder / "site" / "trust" / "1.root.json"
 
