@@ -29,7 +29,8 @@ from mirror.stores import Store, write
 from mirror.stores.rclone import RcloneStore
 from mirror.stores.rclone.remote import CREDENTIALS, PASSWORDS, PASSWORDS_OF, UNMARKED, Remote
 from mirror.stores.rclone.run import STALL_S, Answer, program
-from mirror.stores.rclone.words import explain, forms, without
+from mirror.stores.rclone.words import explain
+from mirror.stores.words import forms, without
 
 A = "a/b/c/d/" + 17 * "e"
 PAGE = f"{A}/1.html"

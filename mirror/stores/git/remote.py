@@ -15,7 +15,7 @@ from mirror.errors import SettingsError, StoreError
 from mirror.guard import is_loopback, is_onion
 from mirror.stores.git import http, ssh
 from mirror.stores.git.copy import Sending
-from mirror.stores.rclone.words import forms, without
+from mirror.stores.words import forms, without
 
 MAX_SAID = 300  # characters of what a host says to a push, which may be pages of advice
 AGENT = {"User-Agent": "git/2.0 (mirror)"}  # hosts refuse a push by what does not begin so

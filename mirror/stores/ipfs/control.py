@@ -24,7 +24,7 @@ from ipfshttpclient import exceptions
 from mirror.errors import StoreError
 from mirror.formats.cid import Cid
 from mirror.stores.ipfs.words import parts
-from mirror.stores.rclone.words import without
+from mirror.stores.words import without
 
 MAX_WORDS = 64 * 1024  # bytes of an answer in JSON
 MAX_BLOCK = 2 * 1024 * 1024  # bytes of a block or of a file that is read back

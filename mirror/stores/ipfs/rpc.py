@@ -11,7 +11,7 @@ from mirror.errors import StoreError
 from mirror.formats import car
 from mirror.formats.cid import Buffer, Cid
 from mirror.stores.ipfs.words import last, parts
-from mirror.stores.rclone.words import without
+from mirror.stores.words import without
 
 MAX_LINES = 1024 * 1024  # bytes of an answer: a line of progress each half second, for hours
 MAX_FILE = 2 * 1024 * 1024  # bytes of a block or of a file that is read back

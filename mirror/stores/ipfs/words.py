@@ -6,7 +6,7 @@ Either may repeat a header that it does not like, and errors stand in logs and t
 import base64
 from collections.abc import Collection
 
-from mirror.stores.rclone.words import forms, without
+from mirror.stores.words import forms, redacted, without
 
 LEAST = 3  # characters: what is shorter stands in half of all words, and its gaps would tell it
 
@@ -23,9 +23,7 @@ def parts(authorization: str) -> frozenset[str]:
 
 def last(words: str, hidden: Collection[str], *, count: int) -> str:
     """Return the end of `words` on one line; it is cut after the secret is gone, not amid it."""
-    for each in sorted(hidden, key=len, reverse=True):  # one may hold another
-        words = words.replace(each, "…")
-    return without(words[-count:], ())
+    return without(redacted(words, hidden)[-count:], ())
 
 
 def _login(encoded: str) -> str:

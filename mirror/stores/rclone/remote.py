@@ -8,7 +8,8 @@ from urllib.parse import unquote
 
 from mirror.errors import SettingsError, StoreError
 from mirror.stores.rclone.run import STALL_S, Answer, Limits, program, run
-from mirror.stores.rclone.words import explain, forms, without
+from mirror.stores.rclone.words import explain
+from mirror.stores.words import forms, without
 
 CONNECT_S = 15  # to a place that does not answer at all
 PASSWORDS = frozenset(

@@ -1,15 +1,5 @@
-"""What rclone says of a failure, in words that name who must act, and without any secret."""
+"""What rclone says of a failure, in words that name who must act."""
 
-import base64
-import html
-import json
-import re
-from collections.abc import Collection, Iterator
-from urllib.parse import quote, quote_plus
-
-MAX_DETAIL = 300  # characters: a server's answer may be a whole page
-_HIDDEN = "…"
-_TAG = re.compile(r"<[^<>]{0,200}>")
 REFUSED = "not let in: the user, password or key is wrong or no longer valid there"
 _COMPARE = "what the place's owner says"
 _REASONS = (
@@ -87,23 +77,3 @@ def explain(words: str) -> str | None:
     low = words.lower()
     found = (reason for fragments, reason in _REASONS if any(each in low for each in fragments))
     return next(found, None)
-
-
-def without(words: str, secrets: Collection[str]) -> str:
-    """Return `words` on one line, short, and with nothing of the `secrets` in it."""
-    for secret in sorted(secrets, key=len, reverse=True):  # one may hold another
-        words = words.replace(secret, _HIDDEN)
-    bare = _TAG.sub(" ", words)  # many servers answer with a page
-    shown = "".join(c if c.isprintable() else " " for c in bare)
-    return " ".join(shown.split())[:MAX_DETAIL]
-
-
-def forms(secret: str, *, user: str = "") -> Iterator[str]:
-    """Yield the ways in which a program or a server may write `secret`, if it is one."""
-    for word in {secret, *secret.splitlines()} - {""}:
-        yield word
-        yield from (quote(word, safe=safe) for safe in ("", "/", "$&+,/:;=@", "$&+,;="))
-        yield quote_plus(word)
-        yield html.escape(word)
-        yield from (json.dumps(word, ensure_ascii=plain)[1:-1] for plain in (True, False))
-        yield from (base64.b64encode(each.encode()).decode() for each in (word, f"{user}:{word}"))
