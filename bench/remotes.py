@@ -8,13 +8,14 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import asyncssh
 from dulwich.repo import Repo
 
+from bench import relay
 from mirror.stores import Store
 from mirror.stores.git import GitStore
 from mirror.stores.objects import ObjectStore
@@ -25,6 +26,7 @@ USER, PASSWORD = "bench", "bench-secret"
 KEYS = {"AWS_ACCESS_KEY_ID": USER, "AWS_SECRET_ACCESS_KEY": PASSWORD}
 START_S = 10.0
 SERVED = ("s3", "sftp", "webdav")
+OVER_HTTP = ("s3", "webdav")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,8 @@ class Remote:
     peer: str
     ours: Path
     theirs: Path
+    asked: Callable[[], int] | None = None
+    """Returns how many HTTP requests were made so far, where it is asked over HTTP."""
 
 
 @contextmanager
@@ -45,15 +49,18 @@ def serving(kind: str, folder: Path) -> Iterator[Remote]:
         (there / name).mkdir(parents=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    words, remote = _PLACES[kind](folder, there, port)
-    command = [program(), "serve", kind, *words, "--addr", f"127.0.0.1:{port}", there]
-    environment = {"HOME": str(folder), "RCLONE_CONFIG": "/dev/null"}
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment) as process:
-        try:
-            _wait_for(port)
-            yield remote
-        finally:
-            process.kill()
+    with ExitStack() as ends:
+        front, asked = (
+            ends.enter_context(relay.counting(port)) if kind in OVER_HTTP else (port, None)
+        )
+        words, remote = _PLACES[kind](folder, there, front)
+        command = [program(), "serve", kind, *words, "--addr", f"127.0.0.1:{port}", there]
+        environment = {"HOME": str(folder), "RCLONE_CONFIG": "/dev/null"}
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=environment)
+        ends.enter_context(process)
+        ends.callback(process.kill)
+        _wait_for(port)
+        yield replace(remote, asked=asked)
 
 
 def repository(folder: Path) -> Store:

@@ -2,7 +2,7 @@
 
 Beside `rclone`, with the same trees, in the same run. Wall clock, on this machine: what a reader
 waits for. A call is one of the store's: a flush of many files is one of them, and for object
-storage a request for each file.
+storage a request for each file; requests are counted where they go over HTTP.
 """
 
 import asyncio
@@ -161,18 +161,23 @@ def _compared(
     *,
     what: str,
     most: str = "≤ 10",
+    asked: Callable[[], int] | None = None,
 ) -> list[Row]:
-    """Return how long a change takes, and its calls; beside rclone if that has a copy."""
-    spent, others = list[float](), list[float]()
+    """Return how long a change takes, its calls and requests; beside rclone if that has a copy."""
+    spent, flat = list[float](), "" if what.startswith(" ") else "flat"
     for _ in range(TIMES):
         change()
-        store.calls = 0
+        store.calls, before = 0, asked() if asked else 0
         spent.append(_followed(tree, store))
-    if theirs:
-        others.append(_rclone("sync", tree.site, theirs))
-    flat = "" if what.startswith(" ") else "flat"
     rows = [Row(what, _ms(spent), flat), Row("    calls of the store", f"{store.calls}", most)]
-    return rows + [Row("    rclone sync", _ms(others)) for _ in others]
+    if asked:
+        rows.append(Row("    requests over HTTP", f"{asked() - before}", most))
+        before = asked()
+    if theirs:
+        rows.append(Row("    rclone sync", _ms([_rclone("sync", tree.site, theirs)])))
+        if asked:
+            rows.append(Row("      its requests", f"{asked() - before}"))
+    return rows
 
 
 def _served(folder: Path, size: int) -> list[Row]:
@@ -185,9 +190,12 @@ def _served(folder: Path, size: int) -> list[Row]:
                 subprocess.run(["/bin/cp", "-rlT", tree.site, there.theirs], check=True)
                 what = f"{kind} with {size:,} files: one more"
                 # Without times to compare, rclone sends all anew: an hour.
-                peer = None if kind == "webdav" else there.peer
-                rows += _compared(tree, store, peer, tree.add, what=what)
-                rows += _compared(tree, store, None, lambda: None, what="  nothing new", most="≤ 1")
+                peer, asked = None if kind == "webdav" else there.peer, there.asked
+                rows += _compared(tree, store, peer, tree.add, what=what, asked=asked)
+                what = "  nothing new"
+                rows += _compared(
+                    tree, store, None, lambda: None, what=what, most="≤ 1", asked=asked
+                )
         store = Counted(remotes.repository(folder))
         rows.append(Row(f"git: first upload of {size:,} files", f"{_followed(tree, store):.1f} s"))
         rows += _compared(tree, store, None, tree.add, what="  one more")
