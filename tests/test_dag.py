@@ -416,6 +416,22 @@ def test_a_damaged_piece_makes_blocks_missing_not_wrong(site: Site):
     assert site.dag.block(Cid.of(b"c")) == b"c"
 
 
+def test_a_folder_in_pieces_is_whole_after_any_changes(site: Site):
+    """Also where its last links go, over weeks: what ends its block has no name of its own."""
+    dice = random.Random(1)
+    for number in range(10):
+        names = [f"tile/{number}/{dice.randrange(1 << 64):016x}" for _ in range(60)]
+        site.put(dict.fromkeys(names, b"x"))
+        while held := sorted(path for path in site.files if path.startswith(f"tile/{number}/")):
+            site.put(dict.fromkeys(held[-dice.randrange(1, 4) :]))
+            site.put(
+                {f"tile/{number}/{dice.randrange(1 << 64):016x}": b"x"} if len(held) > 30 else {}
+            )
+
+            assert site.dag.root() == site.root()
+    assert dict(site.dag.blocks_since(0)) == site.blocks()
+
+
 def test_a_change_in_a_large_folder_writes_little(site: Site):
     names = random.Random(1).sample(range(10**9), 1500)
     site.put({f"index/{n:064}.json": b"%d" % n for n in names})

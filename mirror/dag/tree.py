@@ -16,6 +16,7 @@ from mirror.formats.unixfs import FOLDER, Link, decode, file_blocks, is_shard, l
 
 KEEP = 10_000  # generations of which is known what changed: three weeks of rounds, some 10 MB
 _WHOLE = 480  # bytes: a block up to that is one piece, and one row within its page
+_LINK = b"\x12"  # what every link begins with, and what follows the last does not
 _CUT = 3  # a piece ends, one time in four, by its last link's name: some 460 bytes of index/
 
 _Pieces = dict[str, tuple[bytes, int | None]]  # by the name of their first link, the first by ""
@@ -211,6 +212,11 @@ def _cut(node: Node | None, before: _Pieces) -> _Pieces:
         end, last = end - len(old[last - 1][1][0]), last - 1
     if last < len(old):  # once more: what it followed, and was cut from, may be gone
         end, last = end + len(old[last][1][0]), last + 1
+    if first and not block.startswith(
+        _LINK, start
+    ):  # the last links went: what is left has no name
+        first -= 1
+        start -= len(old[first][1][0])
     pieces = dict(old[:first])
     pieces |= _cut_anew(block[start:end], "" if first == 0 else None)
     pieces |= old[last:]
