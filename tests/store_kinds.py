@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import store_ftp
 import store_git
 import store_s3
 import store_sftp
@@ -23,8 +24,17 @@ def s3(room: Path) -> Iterator[Place]:
         yield server.place()
 
 
+@contextmanager
+def s3_by_rclone(room: Path) -> Iterator[Place]:
+    """Run an object store on loopback that is reached as every kind that rclone knows."""
+    with store_s3.serving(room) as server:
+        yield server.rclones_place(room / "own")
+
+
 REAL = {
     "s3": s3,
+    "s3-by-rclone": s3_by_rclone,
+    "ftp": store_ftp.place,
     "sftp": store_sftp.place,
     "webdav": store_webdav.place,
 }

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from store_places import Place
 
 from mirror.stores.objects import ObjectStore
 from mirror.stores.objects.bucket import open_bucket
+from mirror.stores.rclone import RcloneStore
 
 BUCKET = "news-copy"
 FOLDER = "site"
@@ -40,12 +42,29 @@ class Server:
         to = f"s3://{bucket}/{FOLDER}"
         return ObjectStore("copy", to, secret=secret or SECRET, options=told)
 
+    def by_rclone(
+        self, room: Path, *, bucket: str = BUCKET, key: str = "", secret: str = ""
+    ) -> RcloneStore:
+        """Return the same store as rclone keeps it, with these credentials in place of the own."""
+        told = {
+            "access_key_id": key or SECRET["AWS_ACCESS_KEY_ID"],
+            "secret_access_key": secret or SECRET["AWS_SECRET_ACCESS_KEY"],
+        }
+        options = {"type": "s3", "provider": "Other", "endpoint": self.endpoint}
+        to = f"far:{bucket}/{FOLDER}"
+        return RcloneStore("far", to, room=room, secret=told, options=options)
+
     def bucket(self) -> S3Store:
         """Return a client that sees what a store keeps, and how."""
         told = {"endpoint": self.endpoint, "allow_http": "true"}
         found = open_bucket("seen", f"s3://{BUCKET}/{FOLDER}", secret=SECRET, options=told)
         assert isinstance(found, S3Store)
         return found
+
+    def asked(self) -> list[str]:
+        """Return what was asked of it so far, in its own words."""
+        log = (self.folder.parent / "rclone.log").read_text()
+        return re.findall(r"serve s3: ([A-Z]+ (?:OBJECT|BUCKET)|DELETE|Access Denied)", log)
 
     def file(self, path: str) -> Path:
         return self.folder / BUCKET / FOLDER / path
@@ -66,6 +85,9 @@ class Server:
     def place(self) -> Place:
         return Place(self.store, self.read, self.wipe)
 
+    def rclones_place(self, room: Path) -> Place:
+        return Place(lambda: self.by_rclone(room), self.read, self.wipe, looks=False)
+
 
 def program() -> Path:
     """Return the rclone that the package brings."""
@@ -76,15 +98,17 @@ def program() -> Path:
 
 
 @contextmanager
-def serving(folder: Path, *, public: bool = False) -> Iterator[Server]:
-    """Serve an S3 with one empty bucket, which anybody may read if it is `public`."""
+def serving(folder: Path, *, public: bool = False, tells: bool = False) -> Iterator[Server]:
+    """Serve an S3 with one empty bucket, which anybody may read if it is `public`.
+
+    One that `tells` writes down what it is asked.
+    """
     (folder / "buckets" / BUCKET).mkdir(parents=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         address = f"127.0.0.1:{free.getsockname()[1]}"
     keys = f"{SECRET['AWS_ACCESS_KEY_ID']},{SECRET['AWS_SECRET_ACCESS_KEY']}"
     told = "--addr", address, *(("--allow-origin", "*") if public else ("--auth-key", keys))
-    command = [program(), "serve", "s3", *told, folder / "buckets"]
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "RCLONE_CONFIG": "/dev/null"}
+    command = [program(), "serve", "s3", *(["-vv"] if tells else []), *told, folder / "buckets"]
     with (folder / "rclone.log").open("wb") as log:
         environment = {
             "PATH": os.environ["PATH"],

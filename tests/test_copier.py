@@ -24,6 +24,14 @@ from mirror.stores.dir import DirStore
 from mirror.threads import in_thread
 
 HEADS = [CHECKPOINT, INDEX_PROOF]
+SAME = ("ftp", "s3-by-rclone")  # to rclone they differ, and not to who follows the site
+KINDS = [kind for kind in store_kinds.KINDS if kind not in SAME]
+
+
+@pytest.fixture(params=KINDS)
+def place(request: pytest.FixtureRequest, places: Callable[[str], Place]) -> Place:
+    """Return an empty place of each kind."""
+    return places(request.param)
 
 
 @pytest.fixture

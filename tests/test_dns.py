@@ -13,13 +13,21 @@ import dns.rcode
 import dns.tsig
 import knot
 import pytest
+import tomlkit
+from fakes import NOW, Clock, open_signer
 from hypothesis import given
 from hypothesis import strategies as st
-from knot import OTHER, SECRET, ZONE, Knot
+from knot import OTHER, SECRET, ZONE, Knot, ask
 
 from mirror import dns as ours
+from mirror.build.mirrors import outlets_of
+from mirror.database import Database
 from mirror.dns import Key, Record, publish, read_key
 from mirror.errors import SettingsError, StoreError
+from mirror.init import Wishes, make
+from mirror.mirrors import Mirror, Mirrors
+from mirror.rotate import rotate
+from mirror.settings import Settings
 
 ADDRESSES = ["https://old.example/", "https://new.example/", "http://onion.onion/"]
 NEWEST_FIRST = ADDRESSES[::-1]
@@ -219,3 +227,72 @@ def test_a_file_that_is_no_key_is_refused_without_repeating_it(tmp_path: Path, t
 def test_a_missing_key_is_a_setting_to_fix(tmp_path: Path):
     with pytest.raises(SettingsError, match="not readable: No such file"):
         read_key(tmp_path / "none.key")
+
+
+# From the settings file of an operator to what people ask the name server for.
+
+
+@pytest.fixture
+def file(server: Knot, tmp_path: Path) -> Path:
+    """Return the settings of a new mirror that say what an operator says of the DNS."""
+    make(tmp_path / "house", Wishes("N", "test.example/news", ["http://127.0.0.1/"]), now=NOW)
+    file = tmp_path / "house" / "mirror.toml"
+    (file.parent / "tsig").write_text(server.key().read_text())
+    said = {"server": "127.0.0.1", "port": server.port, "zone": ZONE, "name": "_mirrors"}
+    shown = tomlkit.parse(file.read_text())
+    shown["dns"].update(said | {"key": "tsig", "ttl_s": 60})  # type: ignore[union-attr]
+    file.write_text(tomlkit.dumps(shown))
+    return file
+
+
+@pytest.fixture
+def db(file: Path) -> Iterator[Database]:
+    state = open_signer(file.parent).state
+    yield state.db
+    state.close()
+
+
+async def test_a_blocked_mirror_goes_out_of_the_zone_and_the_spare_comes_in(
+    server: Knot, file: Path, db: Database
+):
+    outlets = outlets_of(file, Settings.load(file))
+    clock = Clock()
+    first, second = Mirror(at("first"), "public", "healthy"), Mirror(at("second"), "public")
+    spare = Mirror(at("spare"), "spare", "healthy")
+    keep(db, first, replace(second, state="healthy"), spare)
+    said = []
+    for _ in range(2):  # a turn with nothing new says the same
+        await rotate(db, outlets, now=clock, changes_per_day=8)
+        said.append(sorted(ask(server).strip('"').split()))
+    rows = {each.url: each for each in Mirrors(db).rows()}
+    keep(db, replace(rows[first.url], state="blocked", since=clock(), blocked_in=("RU",)))
+    done = await rotate(db, outlets, now=clock, changes_per_day=8)
+
+    assert said == [[first.url, second.url]] * 2
+    assert [(each.did, each.url) for each in done] == [("announced", spare.url)]
+    assert ask(server) == f'"{spare.url} {second.url}"'  # what came last stands first
+
+
+async def test_a_name_server_that_refuses_is_asked_again_by_the_next_turn(
+    server: Knot, file: Path, db: Database, caplog: pytest.LogCaptureFixture
+):
+    right = (file.parent / "tsig").read_text()
+    keep(db, Mirror(at("late"), "public", "healthy"))
+    for text in (right.replace(SECRET, OTHER), right):
+        (file.parent / "tsig").write_text(text)
+        outlets = outlets_of(file, Settings.load(file))
+        await rotate(db, outlets, now=Clock(), changes_per_day=8)
+
+    assert "the mirrors are not in the DNS yet: dns: 127.0.0.1" in caplog.text
+    assert OTHER not in caplog.text
+    assert ask(server) == f'"{at("late")}"'
+
+
+def at(name: str) -> str:
+    return f"https://{name}.example/"
+
+
+def keep(db: Database, *mirrors: Mirror) -> None:
+    with db.transaction():
+        for each in mirrors:
+            Mirrors(db).put(each)

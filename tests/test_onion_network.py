@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mirror.onion.key import read_or_make
 from mirror.serve import serve
 
 URL = "https://news.example/1"
+MOST = 32  # streams that a circuit may have open, as the torrc has it
 READY_S = 120.0  # for what takes twenty seconds on a machine that has nothing else to do
 
 
@@ -72,15 +74,45 @@ async def verified(tor: Tor, folder: Path, *, root: Path) -> Report:
 
 
 async def test_an_article_comes_through_the_onion_of_a_torrc(tor: Tor, tmp_path: Path, server: str):
-    folder, file = tmp_path / "onion", tmp_path / "torrc"
+    folder, file, said = tmp_path / "onion", tmp_path / "torrc", tmp_path / "said"
     code = run(onion, "onion", "--tor-dir", folder, "--to", server, "--out", file)
-    tor.network.join(file)
+    tor.network.join(file, said=said)
 
     report = await verified(tor, folder, root=tmp_path / "root.json")
+    await ask_much(tor, folder)
 
     assert code == 0
     assert report.ok
     assert report.totals == {"valid": 1}
+    assert "Bootstrapped 100%" in said.read_text()  # it told what a person should know,
+    assert traces(said.read_text(), read_or_make(folder / "service").address, server) == []
+
+
+ASKED = "what-a-reader-asks-for"
+
+
+async def ask_much(tor: Tor, folder: Path) -> None:
+    """Ask for what is there and what is not, and for more at once than a circuit may have open."""
+    address = f"http://{read_or_make(folder / 'service').address}"
+    async with Fetcher(proxy=f"socks5h://127.0.0.1:{tor.socks}") as fetcher:
+
+        async def ask(path: str) -> bool:
+            with suppress(FetchError):
+                await fetcher.get(f"{address}/{path}", max_bytes=12_000)
+                return True
+            return False
+
+        there = await ask(path_of(URL))
+        many = asyncio.gather(*(ask(f"{ASKED}-{number}") for number in range(MOST + 8)))
+
+        assert there
+        assert not any(await many)
+
+
+def traces(said: str, address: str, server: str) -> list[str]:
+    """Return the lines that tell of a reader: what was asked, when a stream came, who is where."""
+    telling = (ASKED, path_of(URL), address.partition(".")[0], server, "127.0.0.1", "stream", "GET")
+    return [line for line in said.splitlines() if any(each in line for each in telling)]
 
 
 async def test_an_article_comes_through_an_onion_that_a_running_tor_was_told_of(

@@ -1,11 +1,15 @@
 """Object storage as a store: on a real S3 server, and what is said when one does not do."""
 
+import asyncio
 import datetime
 import gzip
 import ipaddress
 import json
 import re
+import shutil
 import socket
+import subprocess
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -19,6 +23,7 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from small_disk import small_disk
 from store_s3 import BUCKET, SECRET, Server
 
 from mirror import labels
@@ -216,6 +221,57 @@ async def test_what_a_place_says_no_with_is_told_in_words_of_our_own(
             with pytest.raises(StoreError, match=f"copy: {path}: {words}") as e:
                 await put(at(address), path, b"x")
             assert_tells_no_secret(e.value)
+
+
+@pytest.mark.parametrize("wrong", ["-20m", "-2d", "+20m", "+2d"])
+def test_a_clock_that_is_wrong_by_minutes_is_named(server: Server, wrong: str):
+    if shutil.which("faketime") is None:
+        pytest.skip("faketime is not installed (apt install faketime)")
+    command = ["faketime", "-f", wrong, sys.executable, "-c", LATE, server.endpoint]
+    made = subprocess.run(command, input=json.dumps(SECRET), capture_output=True, text=True)
+
+    assert made.returncode == 0, made.stderr
+    assert made.stdout == f"copy: checkpoint: {CLOCK}\n" * 2
+
+
+CLOCK = "clock skew: this machine's clock and the place's differ by minutes: set the clock"
+LATE = f"""
+import asyncio, json, sys
+from mirror.errors import StoreError
+from mirror.stores.objects import ObjectStore
+async def main():
+    options = {{"endpoint": sys.argv[1], "allow_http": "true"}}
+    secret = json.load(sys.stdin)
+    store = ObjectStore("copy", "s3://{BUCKET}/site", secret=secret, options=options)
+    await store.put("checkpoint", b"x")
+    for verb in (store.flush(), store.get("checkpoint")):
+        try:
+            await verb
+        except StoreError as e:
+            print(e)
+asyncio.run(main())
+"""
+
+
+async def test_a_full_disk_at_the_place_is_what_its_failure_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(bucket, "RETRIES", 0)
+    with store_s3.serving(tmp_path) as server, small_disk(server.folder / BUCKET) as grow:
+        store = server.store()
+        for words in (put_all(store), put_all(store)):
+            with pytest.raises(StoreError, match="fails there: its owner's log says of what"):
+                await words
+        await (await asyncio.create_subprocess_exec(*grow)).wait()
+        await put_all(store)
+
+        assert len(await store.names("a")) == 20
+
+
+async def put_all(store: ObjectStore) -> None:
+    for number in range(20):
+        await store.put(f"a/{number}.webp", b"%02d" % number * 50_000)
+    await store.flush()
 
 
 async def test_a_place_that_asks_for_less_is_tried_again_a_few_times_only(

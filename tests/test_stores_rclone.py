@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,6 +19,7 @@ import store_sftp
 import store_webdav
 from aiohttp import web
 from lab.authority import Authority
+from small_disk import small_disk
 from store_places import Place
 from store_sftp import Sshd
 from store_webdav import PASSWORD, Nginx
@@ -29,6 +30,7 @@ from mirror.stores import Store, write
 from mirror.stores.rclone import RcloneStore
 from mirror.stores.rclone.remote import CREDENTIALS, PASSWORDS, PASSWORDS_OF, UNMARKED, Remote
 from mirror.stores.rclone.run import STALL_S, Answer, program
+from mirror.stores.rclone.webdav import failure, folders, reading
 from mirror.stores.rclone.words import explain
 from mirror.stores.words import forms, without
 
@@ -181,6 +183,70 @@ async def test_one_change_costs_the_same_however_much_is_there(nginx: Nginx, roo
     assert [line.split()[0] for line in asked] == ["MKCOL", "PUT", "PROPFIND"]
 
 
+async def test_a_look_that_finds_nothing_new_is_one_request(nginx: Nginx, room: Path):
+    store = webdav(nginx, room)
+    await put(store, "checkpoint", b"c")
+    before = len(nginx.asked())
+
+    assert await store.get("checkpoint") == b"c"
+    assert await store.get("index.html") is None
+    assert [line.split()[0] for line in nginx.asked()[before:]] == ["GET", "GET"]
+
+
+async def test_a_new_article_costs_few_requests_however_deep_it_is(nginx: Nginx, room: Path):
+    store, costs = webdav(nginx, room), []
+    for place in ("b/c/d", "b/c/e", "b/x/y"):
+        before = len(nginx.asked())
+        await put(store, f"a/{place}/{'e' * 17}/1.html", b"x")
+        costs.append([line.split()[0] for line in nginx.asked()[before:]])
+    again = webdav(nginx, room)
+    before = len(nginx.asked())
+    await put(again, f"a/b/x/z/{'e' * 17}/1.html", b"x")
+    costs.append([line.split()[0] for line in nginx.asked()[before:]])
+
+    sent = ["MKCOL", "PUT", "PROPFIND"]
+    assert costs == [[*["MKCOL"] * new, *sent] for new in (5, 2, 3, 5)]
+
+
+async def test_a_folder_that_is_lost_meanwhile_is_made_again(nginx: Nginx, room: Path):
+    store = webdav(nginx, room)
+    await put(store, f"a/b/c/d/{'e' * 17}/1.html", b"x")
+    nginx.empty()
+    await put(store, f"a/b/c/d/{'f' * 17}/1.html", b"x")
+
+    assert nginx.read(f"a/b/c/d/{'f' * 17}/1.html") == b"x"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"type": "sftp"},
+        {"vendor": "sharepoint-ntlm"},
+        {"bearer_token": "x"},
+        {"unix_socket": "/x"},
+        {"config": "/x"},
+    ],
+)
+def test_a_place_that_lets_in_in_another_way_is_read_in_rclones_own(told: dict[str, str]):
+    plain = {"type": "webdav", "url": "https://far.example/", "vendor": "other", "user": "desk"}
+
+    assert reading(plain, {"pass": PASSWORD})["url"] == "https://far.example/"
+    assert reading(plain | told, {"pass": PASSWORD}) == {}
+
+
+def test_many_folders_are_left_to_rclone_which_makes_some_at_once():
+    paths = [f"a/b/c/{letter}/e/1.html" for letter in "de"]
+
+    assert folders(paths, known=["a", "a/b"])[:2] == ["a/b/c", "a/b/c/d"]
+    assert folders(paths, known=[]) == []
+    assert folders(["a/b/c/d/e/2.html", "index/00.json"], known=[]) == []
+
+
+@pytest.mark.parametrize("output", [b"", b"[]", b'{"results":[1]}'])
+def test_folders_of_which_rclone_says_nothing_are_not_made(output: bytes):
+    assert failure(output) == "rclone gave no answer"
+
+
 async def test_a_file_of_this_size_is_not_read_to_its_end(
     room: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -300,17 +366,13 @@ async def why_many(store: Store) -> str:
     return str(caught.value)
 
 
-@contextmanager
-def small_disk(folder: Path) -> Iterator[list[str]]:
-    """Put 1 MB of disk at `folder`, and yield the command that makes it larger."""
-    mount = ["mount", "-t", "tmpfs", "-o"]
-    made = subprocess.run([*mount, "size=1m,mode=777", "none", folder], capture_output=True)
-    if made.returncode:
-        pytest.skip(f"no right to mount here: {made.stderr.decode().strip()}")
-    try:
-        yield [*mount, "remount,size=9m", str(folder)]
-    finally:
-        subprocess.run(["umount", folder], check=True)
+async def test_a_full_disk_is_called_so_over_ftp_too(room: Path):
+    with store_ftp.running() as server, small_disk(server.site):
+        options = server.options()
+        secret = {"pass": store_ftp.PASSWORD}
+        store = RcloneStore("far", "far:", room=room, secret=secret, options=options)
+
+        assert "far: not kept: disk full: the place needs room" in await why_many(store)
 
 
 async def test_a_server_that_fails_over_webdav_is_told_apart(nginx: Nginx, room: Path):
@@ -372,9 +434,13 @@ async def with_certificates(nginx: Nginx, room: Path) -> dict[str, str]:
 async def hanging() -> AsyncIterator[str]:
     """Serve an address that takes whatever is sent and never answers."""
 
+    taken: list[asyncio.StreamWriter] = []
+
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.read(1 << 16):
-            pass
+        taken.append(writer)
+        with suppress(ConnectionError):
+            while await reader.read(1 << 16):
+                pass
         writer.close()
 
     server = await asyncio.start_server(take, "127.0.0.1", 0)
@@ -383,6 +449,9 @@ async def hanging() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{port}/"
     finally:
         server.close()
+        for writer in taken:
+            writer.transport.abort()
+        await asyncio.sleep(0)  # in which they are closed
 
 
 def hung(room: Path, url: str, *, stall_s: float = STALL_S) -> RcloneStore:
@@ -478,7 +547,7 @@ async def serving(
 
 async def test_a_cancelled_batch_leaves_no_process_and_no_file(room: Path):
     async with hanging() as url:
-        task = asyncio.create_task(put(hung(room, url)))
+        task = asyncio.create_task(put(hung(room, url), "checkpoint"))
         child = await a_copy()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -515,7 +584,7 @@ async def test_it_ends_with_a_daemon_that_is_killed(room: Path):
 
 async def test_no_secret_is_on_a_command_line(room: Path):
     async with hanging() as url:
-        task = asyncio.create_task(put(hung(room, url)))
+        task = asyncio.create_task(put(hung(room, url), "checkpoint"))
         child = await a_copy()
         line, environment = file_of(child, "cmdline"), file_of(child, "environ")
         task.cancel()

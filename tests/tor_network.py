@@ -69,17 +69,17 @@ class Network:
         self.run(file, defaults=self.folder / "none")
         return folder
 
-    def join(self, file: Path) -> None:
+    def join(self, file: Path, *, said: Path) -> None:
         """Start a tor with a configuration as it is; its defaults say which network there is."""
         defaults = self.folder / "defaults"
         defaults.write_text(COMMON + self.lines)
-        self.run(file, defaults=defaults)
+        self.run(file, defaults=defaults, said=said)
 
-    def run(self, file: Path, *, defaults: Path) -> None:
+    def run(self, file: Path, *, defaults: Path, said: Path | None = None) -> None:
         command = [tor(), "-f", str(file), "--defaults-torrc", str(defaults)]
-        with (self.folder / "said").open("ab") as said:
+        with (said or self.folder / "said").open("ab") as log:
             self.processes.append(
-                subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+                subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             )
 
     def end(self) -> None:

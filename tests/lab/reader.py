@@ -24,7 +24,7 @@ from mirror.mirrors import Mirrors
 from mirror.mirrors.failures import failure_of
 from mirror.mirrors.own import Own
 from mirror.mirrors.probe import MAX_PAGE, probe
-from mirror.mirrors.vantage import HERE, Vantage
+from mirror.mirrors.vantage import HERE, Vantage, VantageError
 from mirror.mirrors.watch import AGENT, Watch, keep_known, look
 
 LOOK_S = 3.0  # for one file: on this line each comes in milliseconds, or slowed down in one second
@@ -60,21 +60,24 @@ def _own(db: str, origin: str, trust: str) -> Own:
     return Own(Database.beside(Path(db), origin=origin), newest_root(Path(trust)))
 
 
-def _fetcher() -> Fetcher:
-    return Fetcher(timeout_s=LOOK_S, user_agent=AGENT)
+def _look(url: str, page: str, proxy: str, **own: str) -> dict[str, Any]:
+    return asyncio.run(_seen(url, page, proxy, _own(**own)))
 
 
-def _look(url: str, page: str, **own: str) -> dict[str, Any]:
-    return asyncio.run(_seen(url, page, _own(**own)))
-
-
-async def _seen(url: str, page: str, own: Own) -> dict[str, Any]:
+async def _seen(url: str, page: str, proxy: str, own: Own) -> dict[str, Any]:
     """Return what its operator would see of a mirror from here, in OONI's names and ours.
 
     His look is at small pages; where they come, the one that did not is looked at as well.
     """
     now = int(time.time())
-    seen = await probe(url, HERE, own, fetcher=_fetcher, now=now)
+
+    def _fetcher() -> Fetcher:
+        return Fetcher(timeout_s=LOOK_S, user_agent=AGENT, proxy=proxy)
+
+    try:
+        seen = await probe(url, HERE, own, fetcher=_fetcher, now=now)
+    except VantageError:  # Tor finds no way into its own network, so that nothing is seen of this
+        return {"outcome": "tcp_ip"}
     failure = None
     if seen.outcome == "ok":
         try:

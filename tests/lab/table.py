@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lab.matrix import KEPT, TECHNIQUES, TRANSPORTS, Cell, Matrix, kept, lost, measure, text
+from lab.compare import changed, lost
+from lab.matrix import KEPT, TECHNIQUES, TRANSPORTS, Cell, Matrix, kept, measure, text
 
 ROOT = Path(__file__).parents[2]
 PAGE, README = ROOT / "docs" / "lab.md", ROOT / "README.md"
@@ -103,6 +104,8 @@ def main() -> None:
     print("\n".join(table(found)))
     for line in lost(before, found):
         print(f"WORSE: {line}")
+    for line in changed(before, found):
+        print(f"CHANGED: {line}")
 
 
 if __name__ == "__main__":

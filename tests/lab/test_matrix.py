@@ -1,8 +1,11 @@
 """No way to an article is lost past any technique of the censor that it got past before."""
 
+from dataclasses import replace
+
 import pytest
 
-from lab.matrix import TECHNIQUES, TRANSPORTS, Matrix, kept, lost, measure
+from lab.compare import LATER_S, SLOWER, changed, lost
+from lab.matrix import TECHNIQUES, TRANSPORTS, Matrix, kept, measure
 from lab.table import PAGE, README, WHY, page, with_table
 
 FAILED_OVER_S = 10.0
@@ -21,6 +24,7 @@ def test_no_cell_is_worse_than_the_kept_one(found: Matrix, capsys: pytest.Captur
             print(f"\nbetter than kept (`make lab` keeps it): {line}")
 
     assert worse == []
+    assert changed(kept(), found) == []
 
 
 def test_where_the_first_mirror_is_blocked_the_second_wins_in_seconds(found: Matrix):
@@ -73,3 +77,26 @@ def test_a_cell_that_is_lost_is_told():
     assert lost(before, after) == ["SNI reset: two: tls-sni-reset, was ok"]
     assert lost(after, before) == []
     assert lost(before, before) == []
+
+
+def test_a_cell_that_comes_far_later_is_told_and_a_busy_machine_is_not():
+    before = kept()
+    after = {name: dict(row) for name, row in before.items()}
+    cell = after["no censor"]["one"]
+    busy, late = cell.seconds * SLOWER + LATER_S, cell.seconds * SLOWER + LATER_S + 1
+    for seconds in (busy, late):
+        after["no censor"]["one"] = replace(cell, seconds=seconds)
+        after["loss, 10 %"]["one"] = replace(before["loss, 10 %"]["one"], seconds=90.0, tries=5)
+
+        told = [f"no censor: one: {late:.1f} s, was {cell.seconds:.1f} s"]
+        assert lost(before, after) == (told if seconds == late else [])
+
+
+def test_a_cell_that_fails_for_another_reason_is_told():
+    before = kept()
+    after = {name: dict(row) for name, row in before.items()}
+    after["NXDOMAIN"]["one"] = before["SNI reset"]["one"]
+    after["SNI reset"]["two"] = before["SNI reset"]["one"]
+
+    assert changed(before, after) == ["NXDOMAIN: one: tls-sni-reset, was dns"]
+    assert changed(before, before) == []

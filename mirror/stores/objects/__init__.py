@@ -1,14 +1,11 @@
 """The site in an object storage: S3 and its like, Google's, Azure's.
 
-Nothing compresses there on the way to a reader, and a page that is sent as it is passes no 16-kB
-curtain. So text is kept as gzip with `Content-Encoding: gzip`, which every browser, and every
-program of ours, asks for and undoes; lengths and hashes of the format are of the bytes then. Who
-fetches a page for `minisign` does so with `curl --compressed`. `encoding = "plain"` is for a place
-that loses the header: `mirror store test` names it.
+Text is kept as gzip with `Content-Encoding: gzip` (`mirror.stores.packing`). Who fetches a page for
+`minisign` does so with `curl --compressed`. `encoding = "plain"` is for a place that loses the
+header: `mirror store test` names it.
 """
 
 import asyncio
-import gzip
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,10 +17,10 @@ from obstore.exceptions import BaseError, NotModifiedError
 
 from mirror.errors import FormatError, StoreError
 from mirror.formats.paths import PROOF, check_path, is_head, is_path
-from mirror.inflate import decoder
-from mirror.labels import caching_of, is_packed, type_of
+from mirror.labels import is_packed
 from mirror.stores.objects.bucket import open_bucket
 from mirror.stores.objects.problems import in_words, is_no_bucket
+from mirror.stores.packing import headers_of, packed, unpacked
 from mirror.threads import in_thread
 
 if TYPE_CHECKING:  # it is no class, and not there when the program runs
@@ -32,7 +29,6 @@ if TYPE_CHECKING:  # it is no class, and not there when the program runs
 PARALLEL = 16  # requests: 32 are no faster, and places count them
 MAX_NAMES, LIST_CHUNK = 200_000, 1000  # a place that goes on for ever fills the memory
 MAX_BYTES = 64 << 20  # of a file read back: what a place claims to hold is held in memory
-_GZIP = b"\x1f\x8b\x08"  # no text begins so
 
 
 class ObjectStore:
@@ -103,14 +99,13 @@ class ObjectStore:
                 return None
 
     async def _send(self, files: Mapping[str, bytes], path: str) -> None:
-        data, packs = files[path], self._packs and is_packed(path)
-        # As tightly as pages are checked to pass a 12,000 B curtain, and always the same bytes.
-        body = await in_thread(gzip.compress, data, 9, mtime=0) if packs else data
+        data = files[path]
+        packs = self._packs and is_packed(path)
+        body = await in_thread(packed, path, data) if packs else data
         changes = is_head(path) or path.endswith(PROOF)
         if not changes and await self._holds(path, data, body):
             return
-        told = {"Content-Type": type_of(path), "Cache-Control": caching_of(path)}
-        told |= {"Content-Encoding": "gzip"} if packs else {}
+        told = headers_of(path, packs=self._packs)
         with self._told(path):
             await obstore.put_async(self._bucket, path, body, attributes=told, use_multipart=False)
 
@@ -138,21 +133,13 @@ class ObjectStore:
                     raise
 
     def _unpacked(self, path: str, body: bytes, most: int) -> bytes:
-        # Looked for in the bytes: some places undo the coding for those who do not ask for it,
-        # some lose the header, and what was sent is here either way.
-        if not (is_packed(path) and body.startswith(_GZIP)):
-            return body
-        data, stream = bytearray(), decoder("gzip")
         try:
-            for piece in stream.feed(body):
-                data += piece
-                if len(data) > most:
-                    raise StoreError(f"{self.name}: {path}: {_too_long(most)}")
+            data = unpacked(path, body, max_bytes=most)
         except FormatError as e:
             raise StoreError(f"{self.name}: {path}: damaged there: {e}") from e
-        if not stream.complete:
-            raise StoreError(f"{self.name}: {path}: damaged there: cut short")
-        return bytes(data)
+        if data is None:
+            raise StoreError(f"{self.name}: {path}: {_too_long(most)}")
+        return data
 
     @contextmanager
     def _told(self, path: str) -> Iterator[None]:

@@ -16,6 +16,7 @@ _FORBIDDEN = "forbidden: give these credentials the right to read, write, list a
 _CLOCK = "clock skew: this machine's clock and the place's differ by minutes: set the clock"
 _FULL = "full: make room there, or raise the quota"
 _BUSY = "asked for less: tried again later"
+_FAILS = "fails there: its owner's log says of what, a full disk perhaps: tried again later"
 _SUSPENDED = "suspended: the account is closed, or not paid: ask the provider"
 
 _CODES = {
@@ -43,11 +44,13 @@ _BY_STATUS = {
     "405": _FORBIDDEN,
     "413": _FULL,
     "429": _BUSY,
+    "500": _FAILS,
     "501": "not implemented there: another kind of store is needed",
     "503": _BUSY,
     "507": _FULL,
 }
-_OLD_DATE = re.compile("date header too old")  # Azure's, within an AuthenticationFailed
+_SKEWED = re.compile("date header too old|difference between the request time and the")
+"""Within Azure's AuthenticationFailed, and an AccessDenied of others: of a clock that is behind."""
 _BY_MARK = (  # of what failed below HTTP, the first that fits
     (r"InvalidCertificate\(\s*Expired", "certificate expired: who runs the place must renew it"),
     (
@@ -71,7 +74,7 @@ def in_words(error: Exception) -> str:
     """Return what failed and who must act; nothing of what the place or the library wrote."""
     text = str(error)
     code, status = _CODE.search(text), _STATUS.search(text)
-    if _OLD_DATE.search(text):
+    if _SKEWED.search(text):
         return _CLOCK
     if code and code[1] in _BY_CODE:
         return _BY_CODE[code[1]]

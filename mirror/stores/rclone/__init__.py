@@ -6,14 +6,21 @@ What is kept is as durable as the place makes what it has acknowledged.
 
 Nor is it looked whether other bytes were at an immutable path: what is put is this site's own,
 which sets right what a place has spoiled.
+
+Where rclone can have files sent with headers, what has the same ones is a run, and text is kept
+compressed (`mirror.stores.packing`). Elsewhere whoever runs the place tells readers of its files.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from mirror.errors import StoreError
+from mirror.errors import FormatError, StoreError
 from mirror.formats.paths import check_path, is_path
+from mirror.stores.packing import headers_of, packed, unpacked
+from mirror.stores.rclone import webdav
 from mirror.stores.rclone.remote import Remote
 from mirror.stores.rclone.run import MAX_TEXT, STALL_S, Answer, Limits
 from mirror.stores.rclone.staging import Staging, make_room
@@ -27,6 +34,8 @@ NO_FOLDER = 3  # rclone's status when there is none
 _FROM = ("--files-from-raw=-", "--no-traverse")
 # Kinds where a name is one file. Others may keep two of one name, and are asked before.
 _OVERWRITES = frozenset(("ftp", "local", "s3", "sftp", "smb", "webdav"))
+_TELLS = frozenset(("azureblob", "google cloud storage", "s3"))
+"""Kinds where rclone sends what `--header-upload` says, and the place repeats it to readers."""
 
 
 class RcloneStore:
@@ -51,6 +60,9 @@ class RcloneStore:
         self._stall_s = stall_s
         overwrites = options.get("type") in _OVERWRITES
         self._compare = "--no-check-dest" if overwrites else "--ignore-times"
+        self._tells = options.get("type") in _TELLS
+        self._climbs = options.get("type") == webdav.KIND
+        self._made: set[str] = set()
         self._staging: Staging | None = None
         self._put: set[str] = set()
         self._gone: set[str] = set()
@@ -69,12 +81,19 @@ class RcloneStore:
     async def get(self, path: str) -> bytes | None:
         """Return what is kept under `path`, or None."""
         root = self._remote.root
-        answer = await self._ask("cat", root, *_FROM, told=[check_path(path)], max_bytes=MAX_FILE)
+        from_ = self._remote.readable or root
+        answer = await self._ask("cat", from_, *_FROM, told=[check_path(path)], max_bytes=MAX_FILE)
+        if self._remote.readable and any(map(webdav.is_missing, answer.errors)):
+            return None
         if answer.errors or answer.status:
             raise self._remote.failed(path, answer)
-        # Nothing is what an empty file holds, and what no file does.
-        there = answer.output or await self._list(root, path, *_FROM, "-R", told=[path])
-        return answer.output if there else None
+        # Nothing is what an empty file holds, and elsewhere what no file does.
+        there = (
+            answer.output
+            or self._remote.readable
+            or await self._list(root, path, *_FROM, "-R", told=[path])
+        )
+        return self._unpacked(path, answer.output) if there else None
 
     async def delete(self, path: str) -> None:
         """Keep nothing under `path` any more, once `flush` returned."""
@@ -92,6 +111,7 @@ class RcloneStore:
         try:
             await self._stage()
             if self._staging and self._put:
+                await self._make_folders()
                 await self._send(self._staging.folder)
             if self._gone:
                 await self._remove()
@@ -123,12 +143,24 @@ class RcloneStore:
 
     async def _send(self, folder: str) -> None:
         how = (*_FROM, self._compare, "--no-update-dir-modtime")
-        words = ("copy", folder, self._remote.root, *how)
-        answer = await self._ask(*words, told=self._put, hasty=True)
-        if answer.status:
-            raise await self._not_kept(self._remote.failed("not kept", answer))
-        if answer.sent != len(self._put):  # rclone passes over what it does not find
-            raise StoreError(f"{self.name}: not kept: {answer.sent} of {len(self._put)} files sent")
+        for headers, paths in _alike(self._put).items() if self._tells else [((), self._put)]:
+            words = ("copy", folder, self._remote.root, *how, *headers)
+            answer = await self._ask(*words, told=paths, hasty=True)
+            if answer.status:
+                raise await self._not_kept(self._remote.failed("not kept", answer))
+            if answer.sent != len(paths):  # rclone passes over what it does not find
+                raise StoreError(f"{self.name}: not kept: {answer.sent} of {len(paths)} files sent")
+
+    async def _make_folders(self) -> None:
+        if not self._climbs:
+            return
+        if new := webdav.folders(self._put, known=self._made):
+            answer = await self._ask(*webdav.making(self._remote.root, new))
+            errors = answer.errors or tuple(filter(None, [webdav.failure(answer.output)]))
+            if errors:
+                raise self._remote.failed("not kept", replace(answer, errors=errors))
+        # Not an article's own: nothing is put first into that again, and there may be a million.
+        self._made.update(each for path in self._put for each in webdav.above(path)[:-1])
 
     async def _not_kept(self, error: StoreError) -> StoreError:
         if ": failed: " in str(error):  # as OpenSSH says of a full disk, and of much else
@@ -174,6 +206,26 @@ class RcloneStore:
                 make_room(self._room)
                 self._staging = Staging(self._room)
             for path, data in files.items():
-                self._staging.write(path, data)
+                self._staging.write(path, packed(path, data) if self._tells else data)
         except OSError as e:
             raise StoreError(f"{self.name}: {self._room}: not written: {e.strerror}") from e
+
+    def _unpacked(self, path: str, body: bytes) -> bytes:
+        if not self._tells:
+            return body
+        try:
+            data = unpacked(path, body, max_bytes=MAX_FILE)
+        except FormatError as e:
+            raise StoreError(f"{self.name}: {path}: damaged there: {e}") from e
+        if data is None:
+            raise StoreError(f"{self.name}: {path}: more than {MAX_FILE} bytes")
+        return data
+
+
+def _alike(paths: Iterable[str]) -> Mapping[tuple[str, ...], list[str]]:
+    """Return the words by which rclone sends headers, each with the paths that are to have them."""
+    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for path in paths:
+        told = headers_of(path, packs=True).items()
+        found[tuple(f"--header-upload={name}: {value}" for name, value in told)].append(path)
+    return found

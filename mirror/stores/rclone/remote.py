@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from mirror.errors import SettingsError, StoreError
+from mirror.stores.rclone import webdav
 from mirror.stores.rclone.run import STALL_S, Answer, Limits, program, run
 from mirror.stores.rclone.words import explain
 from mirror.stores.words import forms, without
@@ -95,6 +96,8 @@ _ALWAYS = {
     "RCLONE_CONTIMEOUT": f"{CONNECT_S}s",
     "RCLONE_LOW_LEVEL_RETRIES": "1",
     "RCLONE_RETRIES": "1",  # the store is tried again as a whole, later and later
+    "RCLONE_S3_NO_CHECK_BUCKET": "true",  # made where `to` has a slip, and asked for each time
+    "RCLONE_S3_NO_HEAD": "true",  # with its hash it is sent, which the place compares
     "RCLONE_SFTP_SET_MODTIME": "false",  # one more question for each file, for what nobody reads
     "RCLONE_SFTP_SHELL_TYPE": "none",  # looks for a shell that most places do not give
     "RCLONE_STATS_LOG_LEVEL": "NOTICE",
@@ -105,7 +108,10 @@ _ALWAYS = {
 
 
 class Remote:
-    """One place; `root` is `REMOTE:PATH/`. Its files are looked for in `room`."""
+    """One place; `root` is `REMOTE:PATH/`. Its files are looked for in `room`.
+
+    `readable` is how a file is read there in one request; "" where there is no such way.
+    """
 
     def __init__(
         self,
@@ -139,6 +145,7 @@ class Remote:
         told = {key: value for key, value in options.items() if key not in _FILES}
         told |= {key: value for key, value in secret.items() if key not in self._plain}
         self._environment = _ALWAYS | dict(self._files(options)) | self._options(told)
+        self.readable = self._read_plainly(self.root, webdav.reading(options, secret))
 
     async def run(
         self,
@@ -184,6 +191,13 @@ class Remote:
             self._secrets |= set(forms(obscured))
             self._environment |= self._options({key: obscured})
             self._plain.pop(key, None)
+
+    def _read_plainly(self, root: str, told: Mapping[str, str]) -> str:
+        remote, _, path = root.partition(":")
+        name = f"{remote}_read"
+        prefix = f"RCLONE_CONFIG_{name.upper()}_"
+        self._environment |= {prefix + key.upper(): value for key, value in told.items()}
+        return f"{name}:{path}" if told else ""
 
     def _options(self, told: Mapping[str, str]) -> dict[str, str]:
         return {self._prefix + key.upper(): value for key, value in told.items()}

@@ -14,14 +14,37 @@ _REASONS = (
         f" it with {_COMPARE}",
     ),
     (
+        # Before what a refusal is called: with its message, a place of S3's kind says AccessDenied.
+        ("requesttimetooskewed", "the request time and the", "date header too old"),
+        "clock skew: this machine's clock and the place's differ by minutes: set the clock",
+    ),
+    (
         (
             "unable to authenticate",
             "message type 51",  # how the ssh library calls a refusal that it did not expect
             "401 unauthorized",
             "530 ",
             "logon_failure",
+            "signaturedoesnotmatch",
+            "invalidaccesskeyid",
+            "expiredtoken",
+            "authenticationfailed",
+            "failed to authenticate the request",  # as Azure says to a look at a file
         ),
         REFUSED,
+    ),
+    (
+        ("api error forbidden",),  # all that S3 says to a look at a file, for that has no body
+        "forbidden: the key is wrong, or not permitted to do that there, or this machine's clock"
+        " is wrong",
+    ),
+    (
+        ("nosuchbucket", "containernotfound"),
+        "no such bucket: make it at the provider, or fix `to`",
+    ),
+    (
+        ("authorizationheadermalformed", "permanentredirect"),
+        "another region: fix `region` in the store's options",
     ),
     (
         ("certificate has expired",),
@@ -36,11 +59,26 @@ _REASONS = (
         "a certificate that does not hold: the address is wrong, or `ca_cert` is not given",
     ),
     (
-        ("no space left", "insufficient storage", "507 ", "552 ", "quota", "disk full"),
+        (
+            "no space left",
+            "insufficient storage",
+            "disk space",
+            "507 ",
+            "552 ",
+            "quota",
+            "disk full",
+            "storagefull",
+        ),
         "disk full: the place needs room",
     ),
     (
-        ("permission denied", "permission_denied", "403 forbidden", "access denied"),
+        (
+            "permission denied",
+            "permission_denied",
+            "403 forbidden",
+            "access denied",
+            "accessdenied",
+        ),
         "not permitted: the user may not do that in this folder there",
     ),
     (
@@ -58,11 +96,11 @@ _REASONS = (
         "no answer: the server, or the way there, is down",
     ),
     (
-        ("500 internal", "502 bad", "503 service", "504 gateway"),
+        ("500 internal", "502 bad", "503 service", "504 gateway", "statuscode: 500"),
         "the server fails: what its owner's log says of it, a full disk perhaps",
     ),
     (
-        ("connection reset", "broken pipe", "connection lost", "eof"),
+        ("connection reset", "broken pipe", "connection lost", " eof"),
         "cut off: the server ended the connection",
     ),
     (
