@@ -48,6 +48,11 @@ class Withdrawals:
         row = self._db.row("SELECT * FROM withdrawal WHERE short=?", (short,))
         return Withdrawal(*row) if row else None
 
+    def newest_done(self) -> int | None:
+        """Return when (Unix seconds) one was done last; None: none ever was."""
+        [done] = self._db.row("SELECT max(done) FROM withdrawal")
+        return None if done is None else int(done)
+
     def mark_done(self, shorts: Iterable[str], *, now: int) -> None:
         """Note that nothing of these is left; inside a transaction."""
         rows = [(now, short) for short in shorts]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from fakes import NOW, Clock, draft, keys, open_signer, quiet_desk, root
+from fakes import NOW, Clock, draft, identity, keys, open_signer, quiet_desk, root
 from kubo import Kubo
 
 from mirror import dag as dag_module
@@ -19,11 +19,14 @@ from mirror.errors import StoreError
 from mirror.fetch import Fetcher
 from mirror.formats.cid import Cid
 from mirror.formats.paths import revision_path, short_id
+from mirror.press import Press
 from mirror.signer import Signer
 from mirror.stores import ipfs
 from mirror.stores.dir import DirStore
 from mirror.stores.ipfs import IpfsStore
+from mirror.withdrawal import Withdrawals
 
+CALLS = ("version", "id", "dag/import", "pin", "block", "cat")
 LARGE = bytes(range(256)) * 5000  # 1.28 MB: two chunks
 
 
@@ -78,6 +81,23 @@ class Newsroom:
     def apply(self, changes: Mapping[str, bytes | None]) -> None:
         with self.signer.state.transaction():
             self.dag.apply(changes)
+
+    async def withdraw(self, number: int) -> str:
+        """Take a story back; return its short id."""
+        press = Press(self.signer, DirStore(self.site), self.dag)
+        held = self.signer.state.find(identity(number).keys)
+        assert held
+        self.order(held.short)
+        assert await press.withdraw(now=self.clock) == []
+        return held.short
+
+    def order(self, short: str) -> None:
+        with self.signer.state.transaction():
+            Withdrawals(self.signer.state.db).ask(short, "legal", now=self.clock())
+
+    def done(self, short: str) -> None:
+        with self.signer.state.transaction():
+            Withdrawals(self.signer.state.db).mark_done([short], now=self.clock())
 
     async def put(self, files: Mapping[str, bytes]) -> None:
         store = Recording(self.site)
@@ -300,6 +320,111 @@ async def test_what_is_not_pinned_is_collected_once_a_day(newsroom: Newsroom, ow
     await store.collect()
     assert stray not in own.run("refs", "local")
     assert await store.follow() in own.pins()
+
+
+async def test_what_is_withdrawn_is_collected_at_once(newsroom: Newsroom, own: Kubo):
+    store = newsroom.store(own)
+    await store.follow()
+    assert await store.collect() is None
+    page = Cid.of((newsroom.site / newsroom.page(1)).read_bytes())
+    assert await store.has(page)
+    assert await store.pinned_by(page) == str(newsroom.dag.root())
+    await newsroom.withdraw(1)
+    await store.collect()
+    assert await store.has(page), "the old root is pinned yet"
+    await store.follow()
+    assert await store.pinned_by(page) == ""
+    await store.collect()
+
+    assert not await store.has(page)
+    assert await store.has(Cid.of((newsroom.site / newsroom.page(0)).read_bytes()))
+    stray = own.run("block", "put", stdin=b"a stray block")
+    await store.collect()
+    assert stray in own.run("refs", "local"), "once is enough"
+    newsroom.clock.now += 60
+    await newsroom.withdraw(0)
+    await store.follow()
+    await store.collect()
+    assert stray not in own.run("refs", "local"), "the next one is as urgent"
+
+
+async def test_what_is_withdrawn_while_the_node_follows_is_looked_for_until_it_is_gone(
+    newsroom: Newsroom, own: Kubo
+):
+    store = newsroom.store(own)
+    await store.follow()
+    await store.collect()
+    page = Cid.of((newsroom.site / newsroom.page(1)).read_bytes())
+    short = await newsroom.withdraw(1)
+    newsroom.order(short)  # as if the files went, and it was not noted yet
+    await store.follow()
+
+    assert await store.collect() == newsroom.clock()
+    assert await store.has(page)
+    newsroom.done(short)
+    assert await store.collect() is None
+    assert not await store.has(page)
+
+
+async def test_what_was_withdrawn_by_a_clock_that_ran_ahead_is_collected_once(
+    newsroom: Newsroom, own: Kubo
+):
+    store = newsroom.store(own)
+    await store.follow()
+    await store.collect()
+    page = Cid.of((newsroom.site / newsroom.page(1)).read_bytes())
+    newsroom.clock.now += 10**6
+    await newsroom.withdraw(1)
+    newsroom.clock.now -= 10**6 - 60
+    await store.follow()
+    await store.collect()
+    stray = own.run("block", "put", stdin=b"a stray block")
+    await store.collect()
+
+    assert not await store.has(page)
+    assert stray in own.run("refs", "local")
+
+
+async def test_an_urgent_collection_that_fails_is_tried_again_within_the_hour(
+    newsroom: Newsroom, tmp_path: Path
+):
+    calls = [f"/api/v0/{each}" for each in CALLS]
+    allowed = {"mirror": {"AuthSecret": "bearer:s", "AllowedPaths": calls}}
+    node = Kubo(tmp_path / "kubo", {"API.Authorizations": allowed}).make().start()
+    try:
+        store = IpfsStore(
+            *(newsroom.dag, newsroom.signer.state.db),
+            api=node.api,
+            secret="Bearer s",
+            now=newsroom.clock,
+        )
+        page = Cid.of((newsroom.site / newsroom.page(1)).read_bytes())
+        await store.follow()
+        await newsroom.withdraw(1)
+        await store.follow()
+        newsroom.clock.now += 60
+        with pytest.raises(StoreError, match="repo/gc: HTTP 403"):
+            await store.collect()
+        due = await store.collect()
+        assert due == newsroom.clock() + ipfs.AGAIN_S
+        newsroom.clock.now = due
+        with pytest.raises(StoreError, match="repo/gc: HTTP 403"):
+            await store.collect()
+
+        assert await store.has(page)
+    finally:
+        node.kill()
+
+
+async def test_a_block_that_another_node_has_is_not_fetched_to_look_at_it(
+    newsroom: Newsroom, nodes: list[Kubo]
+):
+    far = Cid.parse(nodes[1].run("block", "put", stdin=b"a block of the other node's"))
+    store = newsroom.store(nodes[0])
+
+    assert not await store.has(far)
+    assert not await store.has(far)
+    assert await store.pinned_by(far) == ""
 
 
 async def test_a_node_whose_disk_is_full_is_named(newsroom: Newsroom, tmp_path: Path):

@@ -5,19 +5,17 @@ Beside a daemon the order is left in the database, and the daemon obeys it; with
 
 import argparse
 import asyncio
-import http.client
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 
 from mirror import build
-from mirror.agenda import Agenda
 from mirror.cli.terminal import (
     DONE,
     PARTLY,
     Verbs,
+    add_allow_host,
     add_config,
     answer,
     complain,
@@ -29,38 +27,29 @@ from mirror.cli.terminal import (
     verb,
 )
 from mirror.cycle import run_cycle
-from mirror.dag import Dag
-from mirror.dag.contents import Contents
 from mirror.database import Database, InUseError, in_use
-from mirror.errors import FormatError, SettingsError, StoreError
-from mirror.formats.paths import article_folder, revision_path, short_id, short_of
+from mirror.errors import FormatError, SettingsError
+from mirror.formats.paths import short_id, short_of
 from mirror.formats.record import CODES, Code
 from mirror.formats.url import article_id, canonical_url
 from mirror.hold import Hold
 from mirror.outside import follow_all, followers
+from mirror.removal import LOG, Case, Place, confirmed
 from mirror.settings import Settings
-from mirror.state import ArticleState, State
-from mirror.stores.copies import Copies
+from mirror.state import State
 from mirror.withdrawal import Withdrawals
 
 WAIT_S = 60.0
 LEAST_S = 10.0  # for the stores to follow, however little time is left: what is sent stays sent
-LOOK_S = 0.5  # between two looks at whether it is done
-ANSWER_S = 5.0  # for an answer of the server on this machine
 REMAINS = (
     "Copies may remain: on other IPFS nodes and mirrors, in caches, and with whoever saved it;"
     " nobody can take those back. The log keeps hashes only, and says that it was withdrawn."
 )
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server that listens there answers
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Whether the article is gone from a place, and what was seen there."""
-
-    place: str
-    removed: bool
-    detail: str
+FOLLOW = (
+    "The copies that [[mirrors]] names are not yours to empty: whoever runs one has it follow, most"
+    " within hours."
+)
+COPIES = {"removed": "gone", "not yet": "remains", "not confirmed": "not known"}
 
 
 def add(verbs: Verbs) -> None:
@@ -77,44 +66,15 @@ def add(verbs: Verbs) -> None:
         metavar="SECONDS",
         help=f"for each place to confirm it ({WAIT_S:.0f})",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """An article that is to be withdrawn, and where the mirror keeps what."""
-
-    config: Path
-    settings: Settings
-    db: Database
-    short: str
-
-    @property
-    def held(self) -> ArticleState:
-        found = State(self.db).holder(self.short)
-        if found is None:
-            raise SettingsError(f"{self.short}: no such article")
-        return found
-
-    @property
-    def site(self) -> Path:
-        return self.config.parent / self.settings.paths.site
-
-    def left(self) -> list[str]:
-        """Return what is in the article's folder beside the page that says so."""
-        folder = self.site / article_folder(self.short)
-        paths = sorted(each.relative_to(self.site).as_posix() for each in folder.rglob("*"))
-        page = f"{article_folder(self.short)}/index.html"
-        return [path for path in paths if path not in (page, f"{page}.gz", f"{page}.br")]
+    add_allow_host(made, "ask HOST:PORT although it is private")
 
 
 @contextmanager
-def _task(config: Path, name: str) -> Iterator[_Task]:
+def _case(arguments: argparse.Namespace) -> Iterator[Case]:
+    config, hosts = arguments.config, arguments.allow_host
     settings = Settings.load(config)
-    db = build.database_beside(config, settings)
-    try:
-        yield _Task(config, settings, db, _found(db, name))
-    finally:
-        db.close()
+    with closing(build.database_beside(config, settings)) as db:
+        yield Case(config, settings, db, _found(db, arguments.article), now, hosts)
 
 
 def _found(db: Database, name: str) -> str:
@@ -143,153 +103,87 @@ def _found(db: Database, name: str) -> str:
 
 
 def _withdraw(arguments: argparse.Namespace) -> int:
-    with _task(arguments.config, arguments.article) as task:
+    with _case(arguments) as case:
         if arguments.dry_run:
-            return _show_files(task, arguments)
-        if task.held.void:
-            complain(f"it is withdrawn already ({task.held.void}): what is left is removed")
+            return _show_files(case, arguments)
+        if case.held.void:
+            complain(f"it is withdrawn already ({case.held.void}): what is left is removed")
         deadline = time.monotonic() + arguments.wait
-        _order(task, arguments.code)
-        if not in_use(task.db.path):
-            _obey(task, arguments.wait)
-        places = _places(task)
-        while not all(each.removed for each in places) and time.monotonic() < deadline:
-            gone = sum(each.removed for each in places)
-            progress(f"{gone} of {len(places)} places: {arguments.wait:.0f} s at most")
-            time.sleep(LOOK_S)
-            places = _places(task)
+        _order(case, arguments.code)
+        if not in_use(case.db.path):
+            _obey(case, arguments.wait)
+        most_s = deadline - time.monotonic()
+        places = asyncio.run(confirmed(case, most_s=most_s, progress=progress))
         progress("")
-        return _tell(task, places, arguments)
+        return _tell(case, places, arguments)
 
 
-def _show_files(task: _Task, arguments: argparse.Namespace) -> int:
-    held, left = task.held, task.left()
+def _show_files(case: Case, arguments: argparse.Namespace) -> int:
+    held, left = case.held, case.left()
     if arguments.json:
-        answer({"id": task.short, "rev": held.rev, "title": held.title, "files": left})
+        answer({"id": case.short, "rev": held.rev, "title": held.title, "files": left})
         return DONE
-    say(f"{task.short}  revision {held.rev}  {held.title}")
+    say(f"{case.short}  revision {held.rev}  {held.title}")
     for path in left:
         say(path)
     return DONE
 
 
-def _order(task: _Task, code: Code) -> None:
-    with task.db.transaction():
-        Withdrawals(task.db).ask(task.short, code, now=now())
+def _order(case: Case, code: Code) -> None:
+    with case.db.transaction():
+        Withdrawals(case.db).ask(case.short, code, now=now())
 
 
-def _obey(task: _Task, wait_s: float) -> None:
+def _obey(case: Case, wait_s: float) -> None:
     """Do what a daemon would; if one has come meanwhile, leave it to him."""
     try:
-        for problem in asyncio.run(_cycle(task, time.monotonic() + wait_s)):
+        for problem in asyncio.run(_cycle(case, time.monotonic() + wait_s)):
             complain(problem)
     except InUseError:
         return
 
 
-async def _cycle(task: _Task, deadline: float) -> list[str]:
-    async with build.desk(task.config, task.settings) as desk:
+async def _cycle(case: Case, deadline: float) -> list[str]:
+    async with build.desk(case.config, case.settings) as desk:
         summary = await run_cycle(desk, now=now, due=[], progress=progress)
-        with followers(task.config, task.settings, now=now, progress=progress) as stores:
-            most_s = max(deadline - time.monotonic(), LEAST_S)
-            await follow_all(stores, now=now, progress=progress, most_s=most_s)
-    return [*summary.warnings, *summary.problems]
+        problems = [*summary.warnings, *summary.problems]
+        try:
+            with followers(case.config, case.settings, now=now, progress=progress) as stores:
+                most_s = max(deadline - time.monotonic(), LEAST_S)
+                await follow_all(stores, now=now, progress=progress, most_s=most_s)
+        except SettingsError as e:  # of one place: the others are asked all the same
+            problems.append(f"no place outside follows: {e}")
+    return problems
 
 
-# Where it was.
+# What came of it.
 
 
-def _places(task: _Task) -> list[Place]:
-    found = [_log(task), _folder(task)]
-    found += _server(task) if task.settings.serve.port else []
-    found += _node(task) if task.settings.ipfs.api else []
-    return found + [_store(task, each.name) for each in task.settings.stores]
-
-
-def _log(task: _Task) -> Place:
-    held = task.held
-    if not held.void:
-        return Place("log", removed=False, detail="the next cycle says it")
-    said = held.leaf < State(task.db).log().published
-    detail = f"leaf {held.leaf} says that revision {held.rev} is withdrawn: {held.void}"
-    return Place("log", said, detail if said else f"not published: {detail}")
-
-
-def _folder(task: _Task) -> Place:
-    name = f"site {task.site}"
-    left, order = task.left(), Withdrawals(task.db).find(task.short)
-    if left:
-        return Place(name, removed=False, detail=f"{len(left)} files are there, {left[0]} first")
-    done = order is not None and order.done is not None
-    return Place(name, done, "nothing of it is left" if done else "other pages still name it")
-
-
-def _server(task: _Task) -> list[Place]:
-    """Return what the built-in server answers, if it runs."""
-    serve = task.settings.serve
-    host = _ANY.get(serve.host, serve.host)
-    name = f"server {host}:{serve.port}"
-    path = revision_path(task.short, task.held.rev)
-    connection = http.client.HTTPConnection(host, serve.port, timeout=ANSWER_S)
-    try:
-        connection.request("GET", f"/{path}")
-        status = connection.getresponse().status
-    except ConnectionRefusedError:
-        return []  # it does not run, and so shows nothing
-    except (OSError, http.client.HTTPException) as e:
-        return [Place(name, removed=False, detail=f"no answer: {e}")]
-    finally:
-        connection.close()
-    return [Place(name, status == http.client.NOT_FOUND, f"answers {status} for {path}")]
-
-
-def _node(task: _Task) -> list[Place]:
-    """Return whether the IPFS node shows the site as it is now."""
-    name = f"ipfs:{task.settings.ipfs.api}"
-    row = task.db.row("SELECT generation FROM ipfs WHERE name=?", (name,))
-    try:
-        generation, root = Dag(task.db, task.site).head()
-    except StoreError as e:
-        return [Place(name, removed=False, detail=str(e))]
-    follows = row is not None and row[0] >= generation
-    more = "it drops what is in no site any more within a day" if follows else "it follows later"
-    detail = f"shows {root}: {more}" if follows else f"does not show {root} yet: {more}"
-    return [Place(name, follows, detail)]
-
-
-def _store(task: _Task, name: str) -> Place:
-    """Return whether a store has the heads that say it, and what is still to be removed there.
-
-    By what it answered when it was written to: what it has removed is removed there for good.
-    """
-    where, copies = f"store {name}", Copies(task.db, name)
-    held, order = copies.held(), Withdrawals(task.db).find(task.short)
-    if order is None or order.done is None:
-        return Place(where, removed=False, detail="it follows when the site has done so")
-    folder = f"{article_folder(task.short)}/"
-    changed = Contents(task.db, task.site).changed(held.generation)
-    if changed is None or any(path.startswith(folder) for path in changed):
-        _, word = Agenda(task.db).noted(name) or (0, "nothing is known of it yet")
-        return Place(where, removed=False, detail=f"it follows later: {word}")
-    # What goes with it, old index documents with its title, is due at once.
-    first = copies.next_due()
-    due = first if first is not None and first <= now() else copies.next_due(folder)
-    if due is not None:
-        return Place(where, removed=False, detail=f"removed there at {_clock(due)}")
-    return Place(where, removed=True, detail=f"it shows the site of {_clock(held.at)}")
-
-
-def _clock(at: int) -> str:
-    return time.strftime("%H:%M:%S UTC", time.gmtime(at))
-
-
-def _tell(task: _Task, places: list[Place], arguments: argparse.Namespace) -> int:
-    held, gone = task.held, all(each.removed for each in places)
+def _tell(case: Case, places: Sequence[Place], arguments: argparse.Namespace) -> int:
+    own = [each for each in places if each.decides]
+    gone = sum(each.answer == "removed" for each in own)
+    held = case.held
     if arguments.json:
-        told = {"id": task.short, "rev": held.rev, "code": held.void, "removed": gone}
+        told = {"id": case.short, "rev": held.rev, "code": held.void, "removed": gone == len(own)}
         answer(told | {"places": [asdict(each) for each in places], "remains": REMAINS})
-        return DONE if gone else PARTLY
-    for each in places:
-        say(f"{each.place}: {'removed' if each.removed else 'not yet'}: {each.detail}")
-    say(REMAINS)
-    return DONE if gone else PARTLY
+    else:
+        for each in own:
+            said = "says so" if each.answer == "removed" else each.answer
+            say(f"{each.place}: {said if each.place == LOG else each.answer}: {each.detail}")
+        for each in places:
+            if not each.decides:
+                say(f"copy {each.place}: {COPIES[each.answer]}: {each.detail}")
+        say(_summary(gone, len(own), ordered=not held.void))
+        if any(each.answer != "removed" for each in places if not each.decides):
+            say(FOLLOW)
+        say(REMAINS)
+    return DONE if gone == len(own) else PARTLY
+
+
+def _summary(gone: int, places: int, *, ordered: bool) -> str:
+    """Return how far it is, and what to do next."""
+    if gone == places:
+        return f"Withdrawn: all {places} of your places, asked just now, say that it is gone."
+    done = "Ordered, and not done yet" if ordered else "Withdrawn, and not gone from everywhere yet"
+    again = "Give the same order again later: what is left is removed, and all are asked anew."
+    return f"{done}: {gone} of your {places} places say so. {again}"

@@ -20,9 +20,11 @@ from mirror.formats.cid import Cid
 from mirror.stores.ipfs.control import Control
 from mirror.stores.ipfs.rpc import Rpc
 from mirror.threads import in_thread
+from mirror.withdrawal import Withdrawals
 
 OLDEST = (0, 40)  # before it, Kubo does not know `unixfs-v1-2025`
 COLLECT_EVERY_S = 24 * 3600
+AGAIN_S = 3600  # after it failed, where something was withdrawn: the node walks all that it pins
 
 _VERSION = re.compile(r"(\d{1,6})\.(\d{1,6})\.(\d{1,6})\b", re.ASCII)
 
@@ -68,6 +70,10 @@ class IpfsStore:
         self._rpc = Rpc(api, name=self.name, secret=secret, timeout_s=timeout_s)
         self._now = now
         self._lock = asyncio.Lock()
+        self._orders = Withdrawals(db)
+        self._failed = -AGAIN_S
+        self._collected: int | None = None
+        """When what was collected was done: by a clock that may have run ahead."""
 
     async def follow(self) -> str:
         """Bring the node to the present root; return its CID when the node has shown it.
@@ -95,21 +101,57 @@ class IpfsStore:
             )
             return str(root)
 
-    async def collect(self) -> None:
-        """Have the node remove what no pin leads to, at most once a day; never during a `follow`.
+    async def collect(self) -> int | None:
+        """Have the node remove what no pin leads to; never during a `follow`.
+
+        Once a day, and as soon as the node shows a site from which an article was withdrawn.
+        Return when (Unix seconds) to come again, None if only by the day.
 
         Raises:
             StoreError: the node does not answer or refuses.
         """
         async with self._lock:
+            # In this order: an order that is done was done in the generation that is then read.
+            done = await in_thread(self._orders.newest_done)
+            waits = bool(await in_thread(self._orders.pending))
             held, now = await in_thread(self._load), self._now()
+            if not held.root or held.generation != await in_thread(self._dag.generation):
+                return None  # what it still pins would stay, and pass for collected
+            withdrawn = done is not None and done >= held.collected and done != self._collected
+            if withdrawn and 0 <= now - self._failed < AGAIN_S:
+                return self._failed + AGAIN_S
             # Not less often after a clock that ran ahead.
-            if held.root and not 0 <= now - held.collected < COLLECT_EVERY_S:
-                # Before it is asked: what was imported and not pinned goes, also where no answer
-                # comes, and an hour of waiting in vain is not repeated at once.
-                reset = replace(held, sent=held.generation, target=0, after=None)
-                await self._keep(replace(reset, collected=now))
-                await self._control.collect()
+            if withdrawn or not 0 <= now - held.collected < COLLECT_EVERY_S:
+                await self._collect(held, at=held.collected if withdrawn else now)
+                self._collected = done
+            return now if waits else None
+
+    async def _collect(self, held: _Held, *, at: int) -> None:
+        """Have the node collect; until it has, it counts as done `at`."""
+        now = self._failed = self._now()
+        # Before it is asked: what was imported and not pinned goes, also where no answer comes,
+        # and an hour of waiting in vain is not repeated at once.
+        reset = replace(held, sent=held.generation, target=0, after=None)
+        await self._keep(replace(reset, collected=at))
+        await self._control.collect()
+        await self._keep(replace(reset, collected=now))
+        self._failed = -AGAIN_S
+
+    async def has(self, cid: Cid) -> bool:
+        """Return whether the node itself has a block, whatever keeps it there.
+
+        Raises:
+            StoreError: the node does not answer or refuses.
+        """
+        return await self._control.has(cid)
+
+    async def pinned_by(self, cid: Cid) -> str:
+        """Return the root of the pin, somebody's, that keeps a block on the node; "" if none does.
+
+        Raises:
+            StoreError: the node does not answer or refuses.
+        """
+        return await self._control.pinned_by(cid)
 
     async def _recognized(self, held: _Held) -> _Held:
         """Return what the node is known to have, after a look at whether it is still so."""

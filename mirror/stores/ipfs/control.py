@@ -29,6 +29,7 @@ from mirror.stores.words import without
 MAX_WORDS = 64 * 1024  # bytes of an answer in JSON
 MAX_BLOCK = 2 * 1024 * 1024  # bytes of a block or of a file that is read back
 MAX_NAME = 200  # characters of a version or a peer id
+_THROUGH = "indirect through "  # what Kubo says of a block below a pin, before the pin's root
 COLLECT_S = 3600.0  # the node walks all that it pins, and says nothing until it is done
 
 T = TypeVar("T")
@@ -71,6 +72,36 @@ class Control:
             return True
 
         return await self._ask("pin/ls", ask)
+
+    async def pinned_by(self, cid: Cid) -> str:
+        """Return the root of the pin that keeps a block, itself perhaps; "" if none does.
+
+        The node walks what it pins until it meets the block: on a large one that takes long.
+        """
+
+        def ask(node: Any) -> str:  # noqa: ANN401 - a client of ipfshttpclient
+            try:
+                kind = _text(node.pin.ls(str(cid), type="all")["Keys"][str(cid)]["Type"])
+            except exceptions.ErrorResponse as e:
+                if "is not pinned" in str(e):
+                    return ""
+                raise
+            return kind.removeprefix(_THROUGH) if kind.startswith(_THROUGH) else str(cid)
+
+        return without(await self._ask("pin/ls", ask), self._hidden)[:MAX_NAME]
+
+    async def has(self, cid: Cid) -> bool:
+        """Return whether the node itself has a block, pinned or not; no other is asked for it."""
+
+        def ask(node: Any) -> bool:  # noqa: ANN401 - a client of ipfshttpclient
+            try:
+                return _text(node.block.stat(str(cid), offline=True)["Key"]) != ""
+            except exceptions.ErrorResponse as e:
+                if f"could not find {cid}" in str(e):
+                    return False
+                raise
+
+        return await self._ask("block/stat", ask)
 
     async def block(self, cid: Cid) -> bytes:
         """Return a block that the node has; not checked, and not fetched from others."""
