@@ -5,6 +5,7 @@
     MirrorError
     ├── SettingsError    the operator: fix the file named in the message           exit 2
     ├── FetchError       nobody: the next cycle tries again
+    │   └── ExcessError  (obtain) a mirror sent more than an answer may have
     ├── StoreError       nobody: the other stores go on; tried again
     ├── StateError       the operator: the daemon stops rather than sign a fork    exit 3
     │   └── InUseError   (database) another process has the database; nothing is wrong   exit 1

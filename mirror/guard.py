@@ -68,7 +68,7 @@ def refusal(url: URL, exempt: frozenset[tuple[str, int]], *, proxied: bool = Fal
     if is_exempt(url, exempt):
         return None
     if url.port not in PORTS.values():
-        return f"port {url.port} is neither 80 nor 443: fetch.allow_hosts names others"
+        return f"port {url.port} is neither 80 nor 443, and the host is not allowed by name"
     return _no_host(host) or (_beyond(host) if proxied else None)
 
 

@@ -26,21 +26,22 @@ from newsroom import PARAGRAPH, TEXT, Item, Newsroom, feed, item, page
 from PIL import Image
 
 from mirror import build
-from mirror.agenda import Agenda
 from mirror.article.article import Article
 from mirror.article.extraction.siterules import SiteRules
 from mirror.box import Box
-from mirror.build.mirrors import mirrors_named, outlets_of, watch_of
+from mirror.build.mirrors import mirrors_named, outlets_of, trials_of, watch_of
 from mirror.cycle import run_cycle
 from mirror.desk import Desk, Summary
 from mirror.errors import FetchError, SettingsError
 from mirror.fetch import USER_AGENT
 from mirror.init import Wishes, make
+from mirror.mirrors import Mirror, Mirrors
 from mirror.mirrors.vantage import Vantage
 from mirror.poll import polls
 from mirror.rotate import Outlets
 from mirror.settings import Settings
-from mirror.trial import UNFIT
+from mirror.trial import Finding
+from mirror.trial.verdicts import Tried, keep
 
 shares_workers = pytest.mark.asyncio(loop_scope="module")
 
@@ -571,7 +572,9 @@ def test_mirrors_are_looked_at_from_the_places_that_the_settings_name(house: Hou
     )
 
 
-async def test_mirrors_have_the_roles_of_the_settings_unless_they_would_do_harm(house: House):
+async def test_mirrors_have_the_roles_of_the_settings_once_they_are_found_to_do_no_harm(
+    house: House,
+):
     base = {"kind": "folder", "to": "copy"}
     house.has(
         "stores",
@@ -579,17 +582,43 @@ async def test_mirrors_have_the_roles_of_the_settings_unless_they_would_do_harm(
         {**base, "name": "bad", "public": "https://bad.example/", "role": "public"},
         {**base, "name": "none"},
     )
-    house.has("mirrors", {"url": "https://copy.example", "role": "private"})
+    house.has(
+        "mirrors",
+        {"url": "https://copy.example", "role": "private"},
+        {"url": "https://untried.example"},
+        {"url": "https://listed.example"},
+    )
     async with house.desk() as desk:
+        db = desk.state.db
         with desk.state.transaction():
-            Agenda(desk.state.db).note("bad tested", f"{UNFIT}: it shows a login", now=NOW)
-        named = mirrors_named(house.settings, desk.state.db)
+            for name, level in (("good", "poor"), ("bad", "bad"), ("copy", "good")):
+                found = (Finding("cookies", level, "adds cookies", "switch them off"),)
+                keep(db, Tried(f"https://{name}.example/", found), now=NOW, jitter=0)
+            Mirrors(db).put(Mirror("https://listed.example/", "public", announced=NOW))
+        named = mirrors_named(house.settings, db)
 
     assert named == [
         ("https://good.example/", "spare"),
         ("https://bad.example/", "private"),
         ("https://copy.example/", "private"),
+        ("https://untried.example/", "private"),
+        ("https://listed.example/", "public"),
     ]
+
+
+def test_mirrors_are_tried_from_the_same_places_and_against_our_own_site(house: House):
+    house.says("fetch", proxy="socks5h://127.0.0.1:9050")
+    house.has("vantages", {"name": "over", "country": "RU", "proxy": "http://127.0.0.1:9"})
+    house.has(
+        "mirrors", {"url": "https://a.example", "role": "spare"}, {"url": "https://b.example"}
+    )
+    trials = trials_of(house.file, house.settings, None)  # type: ignore[arg-type]
+    watch = watch_of(house.file, house.settings, None)  # type: ignore[arg-type]
+
+    assert trials.places == watch.places
+    assert trials.here == Vantage("here", proxy="socks5h://127.0.0.1:9050")
+    assert trials.site == house.folder / "site"
+    assert watch.spares == {"https://a.example/"}
 
 
 def test_nobody_is_told_unless_the_settings_name_somebody(house: House):

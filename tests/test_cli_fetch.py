@@ -83,9 +83,9 @@ def test_an_article_is_saved_and_verifies_without_a_network(reader: Reader):
     assert code == DONE
     assert said.startswith("VALID: these are the newsroom's own bytes")
     assert f"“On {THREE}”" in said
-    assert f"revision 1, signed {signed}, leaf 4" in said
+    assert f"revision 1, signed {signed}, leaf 4 of the log" in said
     assert "confirmed by the newsroom's signatures alone" in said
-    assert f"from http://{host}/" in said
+    assert f"the page came from http://{host}/" in said
     assert f"index of {signed}, known to be the newest 0 h 1 min ago" in said
     parts = [LONG.replace(".html", f"-{number}.html") for number in (2, 3)]
     beside = [path + suffix for path in (LONG, *parts) for suffix in ("", ".minisig", ".sig")]
@@ -128,8 +128,30 @@ def test_what_nobody_has_saves_nothing_and_fails(reader: Reader):
 
     assert code == FAILED
     assert reader.said.startswith("UNREACHABLE: no mirror gave an answer")
-    assert f"refused: {dead}: article: failed: " in reader.said
+    assert f"no usable answer: {dead}: article: a/" in reader.said
+    assert "name a mirror with --via ADDRESS, or a carried copy with --via FOLDER" in reader.said
+    assert reader.said.endswith("nothing was saved\n")
     assert not reader.out.exists()
+
+
+def test_a_mirror_that_does_not_answer_is_not_called_a_liar(reader: Reader):
+    with served(reader.site) as host, nobody() as dead:
+        code = reader.fetch(ONE, "--via", dead, *at(host), "--allow-host", dead.split("/")[2])
+
+    assert code == DONE
+    assert f"no usable answer: {dead}: index: index.tlog-proof: no connection" in reader.said
+    assert "not believed" not in reader.said
+    assert "--via" not in reader.said
+
+
+def test_an_article_that_was_never_published_sends_nobody_to_other_mirrors(reader: Reader):
+    with served(reader.site) as host:
+        code = reader.fetch(f"{ONE}/never", *at(host))
+
+    assert code == FAILED
+    assert reader.said.startswith("MISSING: not in the newsroom's index: never published")
+    assert f"does not have it: http://{host}/: article: a/" in reader.said
+    assert "--via" not in reader.said
 
 
 def test_a_forged_page_is_named_and_nothing_of_it_saved(reader: Reader):
@@ -139,8 +161,10 @@ def test_a_forged_page_is_named_and_nothing_of_it_saved(reader: Reader):
         code = reader.fetch(ONE, *at(host))
 
     assert code == FAILED
-    assert reader.said.startswith("TAMPERED: ")
-    assert f"refused: http://{host}/: page: tampered: " in reader.said
+    assert reader.said.startswith("TAMPERED: the newsroom's index has it, and no mirror ")
+    assert "that was asked gave it: altered" in reader.said
+    assert f"not believed: http://{host}/: page: tampered: " in reader.said
+    assert reader.said.endswith("nothing was saved\n")
     assert not reader.out.exists()
 
 
@@ -177,7 +201,7 @@ def test_a_carried_folder_is_enough(reader: Reader):
     ("arguments", "words"),
     [
         (("news", "--via", "."), "an article's address or its 20 characters were expected"),
-        ((ONE,), "no mirror: the root and the memory name none that can be asked: --via"),
+        ((ONE,), "none that can be asked: name one with --via ADDRESS"),
         ((ONE, "--via", "/nowhere"), "no address of a mirror and no folder"),
         ((ONE, "--via", ".", "--proxy", "x"), "SCHEME://[USER:PASSWORD@]HOST:PORT was expected"),
         ((ONE, "--via", ".", "--allow-host", "x"), "not HOST:PORT"),

@@ -1,20 +1,21 @@
 """What an operator is told of the mirrors: what is thought of each, what is seen, what was."""
 
 import argparse
-import functools
-import http.server
 import json
+import os
 import re
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from fakes import draft
-from fetch_servers import LOOPBACK
+from fetch_servers import LOOPBACK, encrypted
+from trial_front import Front, certificate, fronted
 
 from mirror import build
-from mirror.agenda import Agenda
 from mirror.article.render.page import Masthead
 from mirror.cli import mirrors
 from mirror.cli.terminal import DONE, FAILED, PARTLY, now
@@ -27,14 +28,10 @@ from mirror.settings import Settings
 from mirror.signer import Signer, listing
 from mirror.state import State
 from mirror.stores.dir import DirStore
-from mirror.trial import UNFIT
+from mirror.trial import Finding, verdicts
+from mirror.trial.verdicts import Tried
 
 ORIGIN, FEED = "test.example/news", "https://news.example/feed"
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 class Operator:
@@ -88,16 +85,15 @@ async def published(operator: Operator) -> Operator:
 
 
 @pytest.fixture
-def served(published: Operator) -> Iterator[str]:
-    """Yield the address of a mirror: the site's folder behind a web server of another make."""
-    handler = functools.partial(Quiet, directory=str(published.site))
-    server = http.server.ThreadingHTTPServer((LOOPBACK, 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield f"http://{LOOPBACK}:{server.server_address[1]}/"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def front(published: Operator) -> Iterator[tuple[str, Front]]:
+    """Yield the address of a mirror before the site's folder, and what serves it."""
+    with fronted(published.site) as (host, front):
+        yield f"http://{host}/", front
+
+
+@pytest.fixture
+def served(front: tuple[str, Front]) -> str:
+    return front[0]
 
 
 def test_who_names_no_mirror_is_told_where_to_name_one(operator: Operator):
@@ -117,7 +113,27 @@ def test_each_mirror_is_one_line_with_state_role_and_reason(operator: Operator):
         " blocked in RU: x"
     )
     assert operator.out.splitlines()[1].startswith("https://b.example/  new since 20")
-    assert operator.out.splitlines()[1].endswith("public, not announced")
+    assert operator.out.splitlines()[1].endswith("private, not announced")
+    assert operator.out.splitlines()[2:] == ["  not announced: not found fit yet"]
+
+
+def test_mirrors_that_have_no_room_in_the_signed_list_are_named(operator: Operator):
+    urls = [f"https://{'m' * 60}{n:03}.example/" for n in range(220)]
+    operator.name(*urls)
+    countries = tuple(f"R{letter}" for letter in "ABCDEFGH")
+    for n, url in enumerate(urls):
+        operator.put(Mirror(url, "public", "blocked", now(), n + 1, "", 0, countries))
+
+    assert operator("list", "--json") == DONE
+
+    left = json.loads(operator.out)["left_out"]
+
+    assert operator("list") == DONE
+    lines = operator.out.splitlines()
+    without = [lines[i - 1].split("  ")[0] for i, line in enumerate(lines) if "no room" in line]
+    assert 50 < len(left) < 150
+    assert without[:-1] == sorted(left)
+    assert lines[-1].startswith(f"{len(left)} of 220 announced mirrors have no room in the signed")
 
 
 def test_public_addresses_of_stores_are_mirrors_too(operator: Operator):
@@ -132,28 +148,37 @@ def test_public_addresses_of_stores_are_mirrors_too(operator: Operator):
     assert (found["state"], found["announced"]) == ("new", None)
 
 
+COOKIES = Finding("cookies", "bad", "adds cookies to .html", "switch off cookies")
+
+
 @pytest.mark.parametrize(
-    ("word", "role"),
+    ("found", "role", "reason"),
     [
-        (f"{UNFIT}: scripts", "private"),
-        ("good", "spare"),
-        ("poor: caching", "spare"),
-        ("", "spare"),
+        ((COOKIES,), "private", "adds cookies to .html: switch off cookies"),
+        ((replace(COOKIES, level="poor"),), "spare", ""),
+        ((), "private", "not found fit yet"),
     ],
 )
-def test_a_store_that_would_harm_readers_is_announced_to_none(
-    operator: Operator, word: str, role: str
+def test_a_mirror_that_would_harm_readers_is_said_to_be_announced_to_none_and_why(
+    operator: Operator, found: tuple[Finding, ...], role: str, reason: str
 ):
     store = '\n[[stores]]\nname = "x"\nkind = "folder"\nto = "x"\nrole = "spare"\n'
     operator.name(more=f'{store}public = "https://store.example"\n')
-    with operator.state.transaction():
-        Agenda(operator.state.db).note("x tested", word, now=now())
+    if found:
+        with operator.state.transaction():
+            tried = Tried("https://store.example/", found)
+            verdicts.keep(operator.state.db, tried, now=now(), jitter=0)
     operator("list", "--json")
+    [row] = json.loads(operator.out)["mirrors"]
 
-    assert [each["role"] for each in json.loads(operator.out)["mirrors"]] == [role]
+    assert row["role"] == role
+    assert (row["fit"], len(row["faults"])) == (
+        {"spare": True}.get(role, False if found else None),
+        int(bool(found) and role == "private"),
+    )
 
     assert operator("list") == DONE
-    assert ("`mirror store test x`" in operator.out) == (role == "private")
+    assert operator.out.splitlines()[1:] == ([f"  not announced: {reason}"] if reason else [])
 
 
 def test_a_mirror_that_works_is_seen_to_work(published: Operator, served: str):
@@ -161,6 +186,34 @@ def test_a_mirror_that_works_is_seen_to_work(published: Operator, served: str):
 
     assert published("check") == DONE
     assert published.out.startswith(f"{served}  healthy: works from here\n  from here: works, ")
+    assert published.out.endswith("  browsers are answered as they should be\n")
+    published("list", "--json")
+    assert [each["role"] for each in json.loads(published.out)["mirrors"]] == ["public"]
+
+
+def test_a_mirror_that_works_and_harms_readers_is_said_to(
+    published: Operator, front: tuple[str, Front]
+):
+    served, habits = front
+    habits.habits = frozenset({"adds cookies", "says who"})
+    published.name(served)
+
+    assert published("check", served) == PARTLY
+    assert "  BAD   cookies     adds cookies to .html" in published.out
+    assert "→ switch off cookies" in published.out
+    assert "  POOR  server      says: nginx" in published.out
+    published("list")
+    assert f"{served}  healthy since " in published.out
+    assert ", private, not announced: works from here\n" in published.out
+    assert "  not announced: adds cookies to .html" in published.out
+    published("history")
+    assert f"{served} held back: adds cookies to .html" in published.out
+
+    habits.habits = frozenset()
+
+    assert published("check", served) == DONE
+    published("list")
+    assert ", public, not announced: works from here\n" in published.out
 
 
 def test_a_mirror_that_fails_is_told_in_words(published: Operator, served: str):
@@ -174,6 +227,9 @@ def test_a_mirror_that_fails_is_told_in_words(published: Operator, served: str):
     assert published("check", gone) == FAILED
     assert served not in published.out
     assert f"{gone}  down" in published.out
+    assert (
+        f"  not tried as by a browser: from here: {gone}checkpoint: no connection" in published.out
+    )
 
 
 def test_a_place_that_does_not_work_is_named_and_not_its_password(published: Operator, served: str):
@@ -189,6 +245,27 @@ def test_a_place_that_does_not_work_is_named_and_not_its_password(published: Ope
     assert "from out: works" in published.out
 
 
+def test_a_mirror_whose_certificate_has_expired_is_said_to(published: Operator, tmp_path: Path):
+    own = certificate(tmp_path / "own", first=-30, last=-1)
+    with fronted(published.site, tls=encrypted(own)) as (host, _):
+        published.name(f"https://{host}/")
+        done = subprocess.run(  # certificates are read when a process begins
+            [sys.executable, "-m", "mirror", "mirrors", "check", "-c", str(published.config)],
+            env={**os.environ, "SSL_CERT_FILE": str(own)},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    published("list")
+
+    assert done.returncode == FAILED
+    assert "BAD   certificate" in done.stdout
+    assert "certificate has expired\n                    → renew it" in done.stdout
+    assert ", private, not announced" in published.out
+    assert "certificate has expired: renew it" in published.out.splitlines()[-1]
+
+
 def test_programs_get_json_of_what_was_seen(published: Operator, served: str):
     published.name(served)
 
@@ -198,7 +275,7 @@ def test_programs_get_json_of_what_was_seen(published: Operator, served: str):
 
     [mirror] = found["mirrors"]
     [seen] = mirror["looks"]
-    assert (mirror["state"], found["not_heard"]) == ("healthy", {})
+    assert (mirror["state"], mirror["fit"], found["not_heard"]) == ("healthy", True, {})
     assert (seen["vantage"], seen["outcome"]) == ("here", "ok")
 
 
@@ -212,7 +289,8 @@ def test_history_shows_looks_and_changes_the_latest_first(published: Operator, s
 
     lines = published.out.splitlines()
 
-    assert len(lines) == 2
+    assert len(lines) == 3
+    assert any(f"{served} is fit: nothing found that harms readers" in line for line in lines)
     assert any(f"{served} is healthy: works from here" in line for line in lines)
     assert any(f"{served} from here: works, 0." in line for line in lines)
     assert published("history", "--most", "1", "--json") == DONE

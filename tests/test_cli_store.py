@@ -1,6 +1,7 @@
 """The verb `store`: an operator adds places once, and is told what is wrong with each."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import newsroom as newsrooms
 import pytest
+from fetch_servers import encrypted
 from newsroom import Newsroom, feed, item
 from operators import ORIGIN, RSS, WORDS, Operator, short
-from trial_front import Front, fronted
+from trial_front import Front, certificate, fronted
 
 from mirror.cli import terminal
 from mirror.database import Database
@@ -200,6 +202,51 @@ def test_a_store_is_tried_again_whenever_asked(keeper: Keeper, habit: str, code:
         assert keeper.json("test", "far", "--allow-host", host, *FAST)["findings"]
         assert _nothing_left(front)
     assert word in keeper.json("list")["stores"][0]["tested"]
+
+
+@pytest.mark.parametrize(
+    ("last", "code", "words"),
+    [(30, 0, "far: as it should be"), (-1, 1, "has expired\n                  → renew it")],
+)
+def test_a_certificate_that_has_expired_is_named_with_what_to_do(
+    keeper: Keeper, tmp_path: Path, last: int, code: int, words: str
+):
+    own = certificate(tmp_path / "own", first=-30, last=last)
+    with fronted(keeper.folder / "out/far", tls=encrypted(own)) as (host, _):
+        assert keeper.add("--public", f"https://{host}/", "--untested") == 0
+        told = "store", "test", "far", "--allow-host", host, *FAST, "-c", keeper.config
+        done = subprocess.run(  # certificates are read when a process begins
+            [sys.executable, "-m", "mirror", *map(str, told)],
+            env={**os.environ, "SSL_CERT_FILE": str(own)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    assert done.returncode == code, done.stderr
+    assert words in done.stdout
+    assert ("not to be announced: certificate" in done.stdout) is bool(code)
+
+
+def test_what_a_test_finds_is_what_the_daemon_goes_by(keeper: Keeper):
+    with fronted(keeper.folder / "out/far", "stale") as (host, _):
+        url = f"http://{host}/"
+        assert keeper.add("--public", url, "--untested") == 0
+        assert keeper.store("test", "far", "--allow-host", host, *FAST) == 1
+    assert keeper.run("mirrors", "list", "-c", keeper.config) == 0
+    assert "  not announced: stale: the old page still after" in keeper.out
+
+    assert keeper.store("test", "far", "--allow-host", host, *FAST) == 1  # nobody answers
+    keeper.run("mirrors", "list", "-c", keeper.config)
+    assert "  not announced: stale: the old page still after" in keeper.out
+
+    config = keeper.config.read_text()
+    with fronted(keeper.folder / "out/far") as (other, _):
+        keeper.config.write_text(config.replace(host, other))
+        assert keeper.store("test", "far", "--allow-host", other, *FAST) == 0
+    assert keeper.run("mirrors", "list", "-c", keeper.config) == 0
+    assert keeper.out.splitlines()[0].endswith("public, not announced")
 
 
 def _nothing_left(front: Front) -> bool:

@@ -20,6 +20,7 @@ from fakes import NOW, Clock, MemoryStore, draft, open_signer
 from fetch_proxies import http_proxy, socks5
 from fetch_servers import LOOPBACK, FakeResolver, NoSockets, encrypted, self_signed, site
 
+from mirror.article.picture import Picture, name
 from mirror.article.render.parts import MAX_RAW_BYTES, compressed_size
 from mirror.fetch import Fetcher
 from mirror.formats.paths import CHECKPOINT, PROOF
@@ -28,6 +29,7 @@ from mirror.mirrors.own import BEHIND_S, TRIES, Own
 from mirror.mirrors.probe import MAX_PAGE, SLOW_BYTES_S, probe
 from mirror.mirrors.vantage import HERE, VantageError
 from mirror.press import Press
+from mirror.verify import parts as parts_of
 
 PATIENT_S = 8.0  # for what comes, also on a slow machine
 FETCH_S = 1.0  # for what never does
@@ -671,6 +673,93 @@ async def test_a_proof_that_is_stripped_is_http_diff(room: Room):
     files = {path: data for path, data in room.store.kept.items() if path != room.page + PROOF}
     async with copy(files) as host:
         assert (await room.look(host)).outcome == "http-diff"
+
+
+# What an article has beside its first part.
+
+
+async def parted(room: Room) -> tuple[dict[str, bytes], list[str], list[str]]:
+    """Publish an article of several parts, with two pictures in the first and one in the last.
+
+    Return the files of the site, and the paths of the other parts and of the pictures.
+    """
+    pictures = tuple(
+        Picture(f"https://cdn.example/{n}", b"%d" % n * 9000, 480, 320, b"%d" % n * 20_000)
+        for n in (1, 2, 3)
+    )
+    shown = [f'<p><a itemprop="contentUrl" href="{each.url}">Photo</a></p>' for each in pictures]
+    text = (f"<p>{' '.join(random.Random(n).choices(WORDS, k=900))}</p>" for n in range(8))
+    new = draft(room.signer, 20)
+    article = replace(new.article, blocks=(*shown[:2], *text, shown[2]), pictures=pictures)
+    room.signer.append([replace(new, article=article)], now=room.clock())
+    await room.press.publish(now=room.clock)
+    files, page = dict(room.store.kept), room.page
+    hashes = parts_of(files[page], 1)
+    parts = [page.replace(".html", f"-{n}.html") for n, _ in enumerate(hashes, 2)]
+    names = [name(each.webp) for each in pictures]
+    assert [each.encode() in files[page] for each in names] == [True, True, False]
+    assert names[2].encode() in files[parts[-1]]
+    assert len(parts) > 1
+    return files, parts, [f"{page.rpartition('/')[0]}/{each}" for each in names]
+
+
+def drawing(room: Room, number: int) -> None:
+    """Let the newest article be drawn, and file `number` of those that its first part names."""
+    drawn = iter([lambda count: count - 1, lambda _: number])
+    own = Own(room.own.db, room.own.root, choose=lambda count: next(drawn, lambda _: 0)(count))
+    room.own = own
+
+
+async def test_any_file_that_an_article_names_may_be_looked_at_and_each_is_small(room: Room):
+    files, parts, pictures = await parted(room)
+    asked: list[str] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        asked.append(request.path[1:])
+        return web.Response(body=files[asked[-1]])
+
+    looks = []
+    async with site(handler) as host:
+        for number in range(len(parts) + 2):
+            drawing(room, number)
+            assert (await room.look(host)).outcome == "ok"
+            looks.append(asked[5:])
+            asked.clear()
+
+    # The last picture is in the last part, and is looked at with it.
+    drawn = [*parts, *pictures[:2]]
+    assert looks == [[path, pictures[2]] if path == parts[-1] else [path] for path in drawn]
+    assert max(compressed_size(files[path]) for some in looks for path in some) <= 12_000
+
+
+@pytest.mark.parametrize(
+    "forge", [lambda data: data[:-1] + b"!", lambda data: data + bytes(20_000)]
+)
+async def test_a_mirror_that_forges_only_what_is_beside_the_first_part_is_tampered(
+    room: Room, forge: Callable[[bytes], bytes]
+):
+    files, parts, pictures = await parted(room)
+    last = len(parts) - 1
+    drawn = {parts[0]: 0, parts[-1]: last, pictures[1]: last + 2, pictures[2]: last}
+    seen = []
+    for path, number in drawn.items():
+        drawing(room, number)
+        async with copy(changed(files, path, forge(files[path]))) as host:
+            seen.append(await room.look(host))
+
+    assert {each.outcome for each in seen} == {"content-tampered"}
+    assert {each.detail.partition(":")[0] for each in seen} == {"tampered"}
+
+
+async def test_a_part_or_a_picture_that_is_left_out_is_http_diff_and_named(room: Room):
+    files, parts, pictures = await parted(room)
+    for path, number in ((parts[0], 0), (pictures[0], len(parts))):
+        drawing(room, number)
+        async with copy({each: data for each, data in files.items() if each != path}) as host:
+            seen = await room.look(host)
+
+        assert seen.outcome == "http-diff"
+        assert seen.detail == f"{path}: another answer: status 404: not found"
 
 
 # It is old.

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from mirror.errors import SettingsError, VerifyError
 from mirror.formats.index import Mirror as Listed
 from mirror.formats.paths import CHECKPOINT, INDEX_PROOF, article_folder, short_id
 from mirror.obtain import Web
+from mirror.obtain.places import BESIDE, MAX_TAKEN
+from mirror.obtain.search import LISTS
 from tests.sites import NOW, Newsroom, article_id, path_of
 
 FOLDER = article_folder(short_id(article_id(ONE)))
@@ -427,6 +430,27 @@ async def test_a_run_ends_with_what_it_may_take_in(tmp_path: Path):
     assert any("more came than one run may take in" in each.detail for each in found.refused)
 
 
+async def test_a_mirror_that_sends_more_than_an_answer_may_have_is_asked_for_it_once(
+    tmp_path: Path,
+):
+    """It packs nothing at all, so a decoder never has too much."""
+    nothing, room = b"\0\0\0\xff\xff" * 12_000, newsroom()
+    reply = liars.Reply(nothing, headers=("Content-Encoding: deflate",), endless=True)
+
+    async with serving(room.files, lambda *_: reply) as liar, serving(room.files) as good:
+        found = await fetched(tmp_path, room, ONE, liar, good)
+        liar.asked.clear()
+        web = Web([liar.host])
+        alone = await fetched(tmp_path, room, ONE, liar, web=web)
+
+    assert found.ok
+    assert reasons(found, liar)[0] == ("index", "failed")
+    assert found.refused[0].detail.endswith("index.tlog-proof: more came than an answer may have")
+    assert alone.verdict == "unreachable"
+    assert len(liar.asked) == len(set(liar.asked)) == 3
+    assert MAX_TAKEN - web.left < 3 * (BESIDE + (1 << 20))
+
+
 async def test_one_mirror_alone_is_held_against_those_that_its_own_list_names(tmp_path: Path):
     """It could show what is true and old, and nobody would know."""
     room = Listing()
@@ -441,6 +465,72 @@ async def test_one_mirror_alone_is_held_against_those_that_its_own_list_names(tm
 
     assert (found.rev, found.status, found.index.mirror) == (2, "current", good.url)
     assert ("index", "behind") in reasons(found, old)
+
+
+async def test_each_newer_list_that_a_run_meets_brings_the_mirrors_of_the_next(tmp_path: Path):
+    """The first mirror is old; one of its list is newer, and one of that list is newer still."""
+    room, chain = Listing(), dict[str, liars.Files]()
+    memory = tmp_path / "memory"
+
+    def shows(name: str) -> liars.Lie:
+        return lambda _, path: liars.honest(chain[name], path)
+
+    async with (
+        serving({}, shows("old")) as old,
+        serving({}, shows("newer")) as newer,
+        serving({}, shows("newest")) as newest,
+        serving({}) as empty,
+    ):
+        lists = {"old": newer, "newer": newest, "newest": empty}
+        for number, (name, listed) in enumerate(lists.items()):
+            room.mirrors = (Listed(listed.url, "https", NOW),)
+            room.publish({ONE: f"state {number}"}, time=NOW - 60 + number)
+            chain[name] = dict(room.files)
+        web = Web([each.host for each in (old, newer, newest, empty)])
+        found = await fetched(tmp_path, room, ONE, old, web=web, remember=memory)
+
+    assert (found.rev, found.status, found.index.mirror) == (3, "current", newest.url)
+    assert reasons(found, old) == reasons(found, newer) == [("index", "behind")]
+    kept = json.loads((tmp_path / "memory.mirrors").read_bytes())["mirrors"]
+    assert INDEX_PROOF in empty.asked
+    assert kept == [[empty.url, 0]]
+
+
+async def test_a_newer_list_that_one_of_two_has_is_held_against_what_it_names(tmp_path: Path):
+    room = Listing()
+    async with serving(room.files) as newest:
+        room.publish({ONE: "one"}, time=NOW - 60)
+        first = dict(room.files)
+        room.mirrors = (Listed(newest.url, "https", NOW),)
+        room.publish({ONE: "one, edited"}, time=NOW - 30)
+        second = dict(room.files)
+        room.publish({ONE: "one, corrected"}, time=NOW)
+        async with serving(first) as old, serving(second) as newer:
+            web = Web([each.host for each in (old, newer, newest)])
+            found = await fetched(tmp_path, room, ONE, old, newer, web=web)
+
+    assert (found.rev, found.index.mirror) == (3, newest.url)
+
+
+async def test_a_chain_of_mirrors_each_a_little_newer_takes_no_run_for_itself(tmp_path: Path):
+    room, chain = Listing(), dict[str, liars.Files]()
+
+    def shows(name: str) -> liars.Lie:
+        return lambda _, path: liars.honest(chain[name], path)
+
+    async with AsyncExitStack() as stack:
+        names = [f"{n}" for n in range(LISTS + 3)]
+        served = [await stack.enter_async_context(serving({}, shows(name))) for name in names]
+        for number, name in enumerate(names):
+            following = served[number + 1 : number + 2]
+            room.mirrors = tuple(Listed(each.url, "https", NOW) for each in following)
+            room.publish({ONE: f"state {number}"}, time=NOW - 60 + number)
+            chain[name] = dict(room.files)
+        web = Web([each.host for each in served])
+        found = await fetched(tmp_path, room, ONE, served[0], web=web)
+
+    assert (found.ok, found.rev, found.index.mirror) == (True, LISTS, served[LISTS - 1].url)
+    assert not served[LISTS + 1].asked
 
 
 async def test_nothing_but_the_named_mirrors_is_asked_where_that_is_said(tmp_path: Path):

@@ -1,5 +1,6 @@
 """Lying mirrors before a reader: each is refused with its reason, and the next mirror wins."""
 
+import hashlib
 from pathlib import Path
 
 import liars
@@ -88,7 +89,35 @@ async def test_a_lying_mirror_is_refused_with_its_reason_and_the_next_one_wins(
     assert article_of(found) == room.files[path_of(ONE, 2)]
     assert (found.status, found.index.size) == ("current", 7)
     assert not reasons(found, good)
-    assert good.url in (found.mirror, found.index.mirror)
+    assert found.mirror == good.url
+    assert found.index.mirror == good.url or not reason[0].startswith("index")
+
+
+NINE = {
+    "tampering": "another's bytes in a page",
+    "substituting": "another article",
+    "rolling back": "the site of yesterday",
+    "freezing": "the site frozen",
+    "omitting": "no articles",
+    "stripping proofs": "no proofs",
+    "block pages with status 200": "a block page for everything",
+    "hanging": "no answer",
+    "endless bodies": "no end",
+}
+"""What a mirror can do to its readers; to one with a memory, rolling back is a `rollback` too."""
+
+
+def test_none_of_the_nine_lies_is_forgotten():
+    assert set(NINE.values()) <= set(LIES)
+    assert {LIES[name][1] for name in NINE.values()} == {
+        ("page", "tampered"),
+        ("revision 2", "wrong-article"),
+        ("index", "behind"),
+        ("index", "stale"),
+        ("revision 2", "missing"),
+        ("index", "malformed"),
+        ("", "silent"),
+    }
 
 
 FOUND_OUT = [
@@ -118,6 +147,58 @@ async def test_a_mirror_that_is_only_old_is_shown_with_its_age(tmp_path: Path):
 
     assert found.ok
     assert (found.index.stale, found.index.age_s) == (True, 4 * DAY)
+
+
+def damages(files: Files, path: str) -> liars.Reply:
+    body = liars.honest(files, path).body
+    return liars.Reply(body[:-1] + b"!")
+
+
+def adds_bytes(files: Files, path: str) -> liars.Reply:
+    return liars.Reply(liars.honest(files, path).body + bytes(20_000))
+
+
+def shows_another(files: Files, path: str) -> liars.Reply:
+    """Answer with a genuine file of the same kind, which is not the one."""
+    others = (each for each in files if each[-5:] == path[-5:] and each != path)
+    return liars.Reply(files[next(others)])
+
+
+BESIDE: dict[str, tuple[Lie, str]] = {
+    "damaged": (damages, "tampered"),
+    "with more bytes": (adds_bytes, "tampered"),
+    "another file": (shows_another, "tampered"),
+    "left out": (lambda *_: liars.Reply(b"", 404), "missing"),
+    "a block page": (liars.shows_a_block_page, "tampered"),
+    "no answer": (liars.hangs, "silent"),
+    "no end": (liars.never_ends, "tampered"),
+}
+
+
+@pytest.mark.parametrize("name", BESIDE)
+@pytest.mark.parametrize("number", [0, 1], ids=["a part", "a picture"])
+async def test_a_lie_about_what_a_page_names_is_refused_and_the_next_mirror_has_it(
+    tmp_path: Path, name: str, number: int
+):
+    (lie, word), room, picture = BESIDE[name], Newsroom(), b"a picture"
+    shown = f"{hashlib.sha256(picture).hexdigest()}.webp"
+    text = f'<a itemprop="contentUrl" href="{shown}">Photo</a>'
+    room.publish({ONE: text}, time=NOW, parts={ONE: [b"part two"]})
+    beside = [path_of(ONE).replace(".html", "-2.html"), path_of(ONE).replace("1.html", shown)]
+    room.files |= {beside[1]: picture, "another.webp": b"another picture"}
+    about = liars.only_for(lambda path: path == beside[number], lie)
+
+    async with serving(room.files, about) as liar, serving(room.files) as good:
+        found = await fetched(tmp_path, room, ONE, liar, good)
+        alone = await fetched(tmp_path, room, ONE, liar, total_s=2.0)
+
+    assert found.ok
+    assert (beside[number], word) in reasons(found, liar)
+    assert {path: found.files[path] for path in beside} == {
+        path: room.files[path] for path in beside
+    }
+    assert beside[number] not in alone.files
+    assert beside[number] in alone.lacks or alone.verdict == "unreachable"
 
 
 async def test_a_mirror_that_lied_is_not_asked_again(tmp_path: Path):

@@ -30,6 +30,8 @@ from mirror.settings import Settings
 from mirror.settings.outside import MirrorSettings, Watch
 from mirror.signer import Signer, listing
 from mirror.state import State
+from mirror.trial import verdicts
+from mirror.trial.verdicts import Tried
 
 BUDGET = 8
 LONG_AGO = NOW - 40 * DAY_S
@@ -90,6 +92,21 @@ def test_a_private_mirror_is_never_listed_and_taken_off_where_it_was():
     private, listed = mirror("b", "private"), mirror("c", "private", listed=True)
 
     assert told(planned(lost, private, listed)) == [("removed", "c")]
+
+
+@pytest.mark.parametrize(("did", "made"), [("added", "public"), ("announced", "spare")])
+def test_one_that_a_trial_found_to_harm_readers_is_taken_off_with_the_reason_and_replaced(
+    did: str, made: str
+):
+    unfit = mirror("a", "private", listed=True)
+    past = done(did, "a", ago=DAY_S), done("held back", "a", ago=0, reason="adds cookies: switch")
+    others = mirror("b"), mirror("s", "spare")
+
+    first = planned(unfit, *others, past=past)
+
+    assert first[0].reason == "adds cookies: switch"
+    assert told(first) == [("removed", "a"), ("announced", "s")][: 2 if made == "public" else 1]
+    assert told(planned(unfit, *others, past=past[:1])) == [("removed", "a")]
 
 
 def test_spares_wait_while_all_is_well():
@@ -485,6 +502,38 @@ async def test_a_loss_that_is_not_signed_is_told_once_a_day(signer: Signer):
     assert any("shrink --to 1" in line for _, line in Agenda(signer.state.db).alerts(now=NOW + 9))
 
 
+async def test_of_mirrors_that_have_no_room_in_the_signed_list_a_person_hears_once_a_day(
+    signer: Signer,
+):
+    outside, db = Outside(), signer.state.db
+    names = [f"{'m' * 60}{n:03}" for n in range(220)]
+    lost = [mirror(each, state="blocked", since=NOW, blocked_in=("RU",)) for each in names]
+    keep(signer, *(replace(each, announced=NOW + n) for n, each in enumerate(lost)))
+    signer.append([draft(signer, 1)], now=NOW)
+    listed = {each.url for each in listing.signed(db).mirrors}
+    dids = [
+        (hour, change.did)
+        for hour in range(26)
+        for change in await turn(db, outside, now=NOW + hour * 3600)
+    ]
+    left = listing.left_out(db, now=NOW)
+
+    assert dids == [(0, "left out"), (24, "left out")]
+    assert left == [each.url for each in lost if each.url not in listed]
+    assert 50 < len(left) < 100
+    [said] = outside.heard[0][1]
+    assert said.startswith(f"left out: {len(left)} of 220 announced mirrors have no room in the ")
+    assert f"{', '.join(left[:3])} and {len(left) - 3} more: let the settings name fewer" in said
+    assert any("have no room" in line for _, line in Agenda(db).alerts(now=NOW + 9))
+
+    with signer.state.transaction():  # the operator does
+        for url in left:
+            Mirrors(db).forget(url)
+
+    assert listing.shortage(db, now=NOW) == ""
+    assert await turn(db, outside, now=NOW + 3 * DAY_S) == []
+
+
 async def test_a_mirror_that_was_taken_out_of_the_settings_comes_back_as_a_new_one(signer: Signer):
     outside = Outside()
     keep(signer, mirror("a", state="lying"), mirror("b"))
@@ -651,6 +700,7 @@ async def test_the_operator_hears_of_a_change_over_what_the_settings_name(tmp_pa
         with desk.state.transaction():  # what was seen lately is not looked at again
             row = Mirror("https://a.example/", "public", "healthy", NOW, due=NOW + DAY_S)
             Mirrors(desk.state.db).put(row)
+            verdicts.keep(desk.state.db, Tried(row.url), now=NOW, jitter=0)  # nor tried again
         task = asyncio.create_task(look_after(path, settings, now=Clock()))
         async with asyncio.timeout(30):
             message = await heard.get()

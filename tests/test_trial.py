@@ -10,7 +10,7 @@ from fakes import MemoryStore
 from fetch_servers import FakeResolver, encrypted, self_signed
 from hypothesis import given
 from hypothesis import strategies as st
-from trial_front import Front
+from trial_front import Front, certificate
 
 from mirror.errors import FetchError, StoreError
 from mirror.fetch import Fetcher
@@ -19,7 +19,7 @@ from mirror.stores import Store
 from mirror.stores.dir import DirStore
 from mirror.trial import Finding, Reading, Wire, try_store, worst
 from mirror.trial.probe import make_probe
-from mirror.trial.tls import Offer, judge_tls, look_at_tls
+from mirror.trial.tls import Offer, judge_tls, look_at_tls, refused
 
 NOISE = bytes(range(32))
 DAY = 24 * 3600
@@ -87,7 +87,8 @@ async def test_a_good_mirror_is_found_to_be_one_and_left_as_it_was(tmp_path: Pat
         ("cors for one", "cors", "bad", "no Access-Control-Allow-Origin: *"),
         ("no types", "types", "bad", ".html: application/octet-stream"),
         ("plain types", "types", "bad", ".html: text/plain"),
-        ("no charset", "types", "bad", ".html: text/html"),
+        ("no charset", "types", "poor", ".html: text/html"),
+        ("another charset", "types", "bad", ".html: text/html; charset=windows-1251"),
         ("keeps long", "caching", "bad", "kept too long: public, max-age=86400"),
         ("keeps long elsewhere", "caching", "bad", "kept too long: max-age=60, s-maxage=86400"),
         ("keeps for ten minutes", "caching", "poor", "kept too long: max-age=600"),
@@ -303,6 +304,43 @@ async def test_a_certificate_of_another_name_is_named(trusted: Path):
     async with fetch_servers.raw(tls=encrypted(trusted)) as host:
         with pytest.raises(FetchError, match="tls: certificate refused: ip address mismatch"):
             await look_at_tls(f"https://{host}/", exempt=True)
+
+
+@pytest.mark.parametrize(
+    ("days", "known", "saw", "do"),
+    [
+        ((-30, -1), True, "certificate has expired", "renew it"),
+        ((1, 30), True, "certificate is not yet valid", "see that the clocks are right"),
+        ((-30, 30), False, "self-signed certificate", "get one from an authority"),
+    ],
+)
+async def test_a_certificate_that_browsers_refuse_is_named_with_what_to_do(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    days: tuple[int, int],
+    known: bool,
+    saw: str,
+    do: str,
+):
+    own = certificate(tmp_path / "own", first=days[0], last=days[1])
+    other = certificate(tmp_path / "other", first=-1, last=1)
+    monkeypatch.setenv("SSL_CERT_FILE", str(own if known else other))
+    async with fetch_servers.raw(tls=encrypted(own)) as host:
+        with pytest.raises(FetchError) as caught:
+            await look_at_tls(f"https://{host}/", exempt=True)
+    found = refused(caught.value)
+
+    assert found is not None
+    assert (found.what, found.level) == ("certificate", "bad")
+    assert found.saw == f"tls: certificate refused: {saw}"
+    assert found.do.startswith(do)
+
+
+async def test_an_error_of_another_kind_is_not_the_certificates():
+    with pytest.raises(FetchError) as caught:
+        await Wire().ask("http://127.0.0.1/")
+
+    assert refused(caught.value) is None
 
 
 async def test_without_tls_nothing_is_offered():

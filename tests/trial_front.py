@@ -1,7 +1,10 @@
 """A web server before a folder store: as a good mirror is, or with one habit of bad ones."""
 
 import asyncio
+import datetime
 import gzip
+import ipaddress
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,6 +12,10 @@ from pathlib import Path
 
 import fetch_servers
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from fetch_servers import LOOPBACK
 
 from mirror.labels import caching_of, is_packed, type_of
 
@@ -20,7 +27,7 @@ class Front:
 
     def __init__(self, folder: Path, *habits: str) -> None:
         self.folder = folder
-        self.habits = frozenset(habits)
+        self.habits = frozenset(habits)  # a test may change them
         self.asked: list[str] = []
         self._first: dict[str, bytes] = {}
 
@@ -30,6 +37,10 @@ class Front:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.lstrip("/")
         self.asked.append(path)
+        if self.has("is ill"):
+            return web.Response(status=503)
+        if self.has("lets nobody in"):
+            return web.Response(status=403)
         if self.has("redirects") and not path.startswith("to/"):
             return web.Response(status=302, headers={"Location": f"/to/{path}"})
         data = self._data(path.removeprefix("to/"))
@@ -95,6 +106,7 @@ _FIELDS = {
     "no types": {"Content-Type": "application/octet-stream"},
     "plain types": {"Content-Type": "text/plain"},
     "no charset": {"Content-Type": "text/html"},
+    "another charset": {"Content-Type": "text/html; charset=windows-1251"},
     "keeps long": {"Cache-Control": "public, max-age=86400"},
     "keeps for ten minutes": {"Cache-Control": "max-age=600"},
     "keeps long elsewhere": {"Cache-Control": "max-age=60, s-maxage=86400"},
@@ -105,13 +117,35 @@ _FIELDS = {
 }
 
 
+def certificate(path: Path, *, first: int, last: int) -> Path:
+    """Write a key and a certificate for loopback to `path`, valid from day to day from now."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "mirror.example")])
+    now, address = datetime.datetime.now(datetime.UTC), ipaddress.ip_address(LOOPBACK)
+    names = x509.SubjectAlternativeName([x509.IPAddress(address)])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now + datetime.timedelta(days=first))
+        .not_valid_after(now + datetime.timedelta(days=last))
+        .add_extension(names, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    secret = key.private_bytes(*pem, serialization.NoEncryption())
+    path.write_bytes(secret + made.public_bytes(serialization.Encoding.PEM))
+    return path
+
+
 @contextmanager
-def fronted(folder: Path, *habits: str) -> Iterator[tuple[str, Front]]:
+def fronted(
+    folder: Path, *habits: str, tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[str, Front]]:
     """Serve in a thread, for a test that calls the command; yields `host:port`."""
     front, loop = Front(folder, *habits), asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="front")
     thread.start()
-    serving = fetch_servers.site(front.answer)
+    serving = fetch_servers.site(front.answer, tls)
     try:
         yield asyncio.run_coroutine_threadsafe(serving.__aenter__(), loop).result(), front
     finally:

@@ -5,10 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mirror import dns, notify
-from mirror.agenda import Agenda
 from mirror.build import database_beside, newest_root
 from mirror.database import Database
-from mirror.mirrors import Role
+from mirror.mirrors import Mirrors, Role
 from mirror.mirrors import watch as watching
 from mirror.mirrors.own import Own
 from mirror.mirrors.vantage import HERE, Vantage
@@ -17,7 +16,8 @@ from mirror.rotate import Outlets, Publish, Tell, rotate, rotate_always
 from mirror.settings import Settings
 from mirror.settings.outside import Dns
 from mirror.threads import in_thread
-from mirror.trial import UNFIT
+from mirror.trial.rounds import Trials, try_due
+from mirror.trial.verdicts import verdicts
 
 logger = logging.getLogger(__name__)
 
@@ -39,12 +39,13 @@ async def look_after(
     database = database_beside(path, settings)
     try:
         own = Own(database, newest_root(path.parent / settings.paths.site / "trust"))
-        watch = watch_of(path, settings, own)
+        watch, trials = watch_of(path, settings, own), trials_of(path, settings, own)
 
         async def looked() -> None:
-            named = await in_thread(mirrors_named, settings, database)  # a store may be tried anew
-            await in_thread(keep_known, database, named, now=now())
+            await in_thread(_keep_known, settings, database, now())
             await watching.look(database, watch, now=now)
+            await try_due(database, trials, dict(addresses(settings)), now=now)
+            await in_thread(_keep_known, settings, database, now())
 
         async def turned() -> None:
             most = settings.watch.changes_per_day
@@ -55,32 +56,30 @@ async def look_after(
         database.close()
 
 
-def mirrors_named(settings: Settings, db: Database) -> list[tuple[str, Role]]:
-    """Return the address and role of each mirror that the settings name.
+def _keep_known(settings: Settings, db: Database, now: int) -> None:
+    keep_known(db, mirrors_named(settings, db), now=now)
 
-    A store that would do readers harm, when it was last tried, is announced to none.
-    """
-    unfit = unfit_stores(settings, db)
-    stores: list[tuple[str, Role]] = [
-        (each.public, "private" if each.public in unfit else each.role)
-        for each in settings.stores
-        if each.public
-    ]
+
+def addresses(settings: Settings) -> list[tuple[str, Role]]:
+    """Return each public address that the settings name, with the role that it has there."""
+    stores: list[tuple[str, Role]] = [(e.public, e.role) for e in settings.stores if e.public]
     return stores + [(each.url, each.role) for each in settings.mirrors]
 
 
-def unfit_stores(settings: Settings, db: Database) -> dict[str, str]:
-    """Return those that would do readers harm, when they were last tried: their names, by address.
+def mirrors_named(settings: Settings, db: Database) -> list[tuple[str, Role]]:
+    """Return the address and role of each mirror that the settings name.
 
-    A store without an address does none.
+    One that would do readers harm, and one that nobody tried yet and that is not announced, is
+    private.
     """
-    return {
-        each.public: each.name
-        for each in settings.stores
-        if each.public
-        and (found := Agenda(db).noted(f"{each.name} tested"))
-        and str(found[1]).startswith(UNFIT)
-    }
+    known = verdicts(db)
+    listed = {each.url for each in Mirrors(db).announced()}
+
+    def role_of(url: str, role: Role) -> Role:
+        fit = known[url].fit if url in known else None
+        return role if fit or (fit is None and url in listed) else "private"
+
+    return [(url, role_of(url, role)) for url, role in addresses(settings)]
 
 
 def watch_of(path: Path, settings: Settings, own: Own) -> watching.Watch:
@@ -96,8 +95,18 @@ def watch_of(path: Path, settings: Settings, own: Own) -> watching.Watch:
         )
         for each in settings.vantages
     )
-    here = Vantage(HERE.name, proxy=settings.fetch.proxy)
-    return watching.Watch(own, places or (here,), settings.watch.every_s)
+    spares = frozenset(url for url, role in addresses(settings) if role == "spare")
+    return watching.Watch(own, places or (_here(settings),), settings.watch.every_s, spares=spares)
+
+
+def trials_of(path: Path, settings: Settings, own: Own) -> Trials:
+    """Return who tries mirrors as the settings, whose file is at `path`, say."""
+    places = watch_of(path, settings, own).places
+    return Trials(own, path.parent / settings.paths.site, places, _here(settings))
+
+
+def _here(settings: Settings) -> Vantage:
+    return Vantage(HERE.name, proxy=settings.fetch.proxy)
 
 
 def outlets_of(path: Path, settings: Settings) -> Outlets:

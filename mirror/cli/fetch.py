@@ -14,18 +14,28 @@ from mirror.obtain import TOTAL_S, Obtained, Wanted, Web, obtain
 from mirror.obtain.tell import told
 
 PROXY = "MIRROR_PROXY"
+WHAT = """Get an article from whichever mirror has it, and save it with its proof. No mirror is
+believed: only what the newsroom has signed is saved, and who showed something else is named."""
+ENDS = "Exit code: 0 the whole article is saved; 1 it is not, or not all of it; 2 usage."
 
 
 def add(verbs: Verbs) -> None:
     """Add the verb."""
     made = verb(verbs, "fetch", _fetch, "get an article from any mirror, verified")
+    made.description = WHAT
+    made.epilog = ENDS
     made.add_argument(
         "target",
         metavar="URL|ID",
-        help="the article's original address, its 20 characters, or its address on any mirror",
+        help="the article's address on the newsroom's own site or on any mirror, blocked or not, or"
+        " the 20 characters of its id",
     )
     made.add_argument(
-        "--root", type=Path, metavar="FILE", help="the root you trust; default: the remembered one"
+        "--root",
+        type=Path,
+        metavar="FILE",
+        help="the newsroom's root.json, from somebody you trust: it says whose signatures count;"
+        " needed once, with --remember",
     )
     made.add_argument(
         "--via",
@@ -33,36 +43,42 @@ def add(verbs: Verbs) -> None:
         action="extend",
         default=[],
         metavar="MIRROR",
-        help="mirrors, or folders, to ask before those of the signed lists (after the URL)",
+        help="addresses of mirrors, or folders with a copy, to ask before those that the root and"
+        " the newsroom's signed lists name; stands after the URL",
     )
     made.add_argument("--only-via", action="store_true", help="ask no others than those")
     made.add_argument(
-        "--out", type=Path, default=Path(), metavar="DIR", help="where it is saved; default: here"
+        "--out",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="the folder in which it is saved, in folders of its own; default: this one",
     )
     made.add_argument(
         "--remember",
         type=Path,
         metavar="FILE",
-        help="keep there what was believed of the log, and beside it the mirrors; no article",
+        help="keep there the root and what the log was, and beside it the mirrors: then an older or"
+        " another log is noticed; nothing of what you read is kept",
     )
     made.add_argument(
         "--proxy",
         default=os.environ.get(PROXY, ""),
         type=_proxy,
         metavar="URL",
-        help="what everything goes through, such as socks5h://127.0.0.1:9050; .onion needs it; "
-        f"one with a password stands better in ${PROXY}, where other users of the machine do not "
-        "see it",
+        help="the proxy that everything goes through, such as socks5h://127.0.0.1:9050; .onion"
+        f" needs one; one with a password stands better in ${PROXY}, where other users of the"
+        " machine do not see it",
     )
     made.add_argument(
-        "--even-withdrawn", action="store_true", help="also what the newsroom has withdrawn"
+        "--even-withdrawn", action="store_true", help="save also what the newsroom has withdrawn"
     )
     made.add_argument(
         "--within",
         type=number(1, 3600),
         default=TOTAL_S,
         metavar="S",
-        help=f"seconds, all in all ({TOTAL_S:.0f})",
+        help=f"give up after so many seconds in all; default: {TOTAL_S:.0f}",
     )
     add_allow_host(made, "a mirror on a private network or another port")
 
@@ -93,8 +109,7 @@ def _fetch(arguments: argparse.Namespace) -> int:
     else:
         for line in told(found):
             say(line)
-        if found.path:
-            say(f"saved as {arguments.out / found.path}")
+        say(f"saved as {arguments.out / found.path}" if found.path else "nothing was saved")
     wanted_so = arguments.even_withdrawn and found.verdict == "valid"
     return DONE if found.ok or wanted_so else FAILED
 

@@ -5,11 +5,14 @@ Each word works beside a daemon, which looks at the mirrors by itself.
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from mirror import build
-from mirror.build.mirrors import mirrors_named, unfit_stores, watch_of
+from mirror.build.mirrors import addresses, mirrors_named, trials_of, watch_of
+from mirror.cli.store import show_findings
 from mirror.cli.terminal import DONE, FAILED, PARTLY, Verbs, answer, count, now, progress, say
 from mirror.cli.waiting import Beside, add_beside
 from mirror.errors import SettingsError
@@ -21,6 +24,8 @@ from mirror.mirrors.vantage import Vantage
 from mirror.mirrors.watch import Round, keep_known, known, look
 from mirror.settings import Settings
 from mirror.signer import listing
+from mirror.trial.rounds import try_due
+from mirror.trial.verdicts import Tried, Verdict, verdicts
 
 MOST = 50  # lines of history: a screen or two
 
@@ -33,7 +38,9 @@ def add(verbs: Verbs) -> None:
     made = verbs.add_parser("mirrors", help=told, description=told)
     words = made.add_subparsers(required=True, metavar="WORD")
     add_beside(words, "list", _list, "show the mirrors, and what is thought of each and why")
-    check = add_beside(words, "check", _check, "look at mirrors now, from all vantage points")
+    check = add_beside(
+        words, "check", _check, "look at mirrors now, as programs and browsers would"
+    )
     check.add_argument("urls", nargs="*", metavar="URL", help="these only")
     history = add_beside(words, "history", _history, "show what was seen, and what was done")
     history.add_argument("url", nargs="?", metavar="URL", help="of this mirror only")
@@ -43,21 +50,30 @@ def add(verbs: Verbs) -> None:
 
 
 def _list(beside: Beside, arguments: argparse.Namespace) -> int:
-    rows = _rows(beside, arguments)
+    rows, known = _rows(beside, arguments), verdicts(beside.db)
+    left = listing.left_out(beside.db, now=now())
     if arguments.json:
-        answer({"mirrors": [_json(each) for each in rows]})
+        answer({"mirrors": [_json(each, known) for each in rows], "left_out": left})
         return DONE
     if not rows:
         say(f"The settings name {NONE}.")
-    unfit = unfit_stores(Settings.load(arguments.config), beside.db)
+    roles = dict(addresses(Settings.load(arguments.config)))
     for each in rows:
         announced = "announced" if each.announced is not None else "not announced"
         since = f" since {encode_time(each.since)}" if each.since else ""
         said = f": {each.reason}" if each.reason else ""
         say(f"{each.url}  {each.state}{since}, {each.role}, {announced}{said}")
-        if each.url in unfit:
-            say(f"  private, for it would do readers harm: `mirror store test {unfit[each.url]}`")
+        if each.role != roles[each.url]:
+            say(f"  not announced: {_verdict(each, known).reason}")
+        if each.url in left:
+            say("  no reader is told of it: the signed list has no room")
+    if left:
+        say(listing.shortage(beside.db, now=now()))
     return DONE
+
+
+def _verdict(mirror: Mirror, known: Mapping[str, Verdict]) -> Verdict:
+    return known.get(mirror.url, Verdict(mirror.url))
 
 
 def _rows(beside: Beside, arguments: argparse.Namespace) -> list[Mirror]:
@@ -66,7 +82,8 @@ def _rows(beside: Beside, arguments: argparse.Namespace) -> list[Mirror]:
     return known(Mirrors(beside.db).rows(), named, now=now())
 
 
-def _json(mirror: Mirror) -> dict[str, Any]:
+def _json(mirror: Mirror, known: Mapping[str, Verdict]) -> dict[str, Any]:
+    verdict = _verdict(mirror, known)
     return {
         "url": mirror.url,
         "state": mirror.state,
@@ -76,6 +93,9 @@ def _json(mirror: Mirror) -> dict[str, Any]:
         "blocked_in": list(mirror.blocked_in),
         "reason": mirror.reason,
         "due": encode_time(mirror.due) if mirror.due else None,
+        "fit": verdict.fit,
+        "faults": [asdict(each) for each in verdict.faults],
+        "not_tried": verdict.problem,
     }
 
 
@@ -86,36 +106,62 @@ def _check(beside: Beside, arguments: argparse.Namespace) -> int:
         raise SettingsError(f"{arguments.config}: {NONE}")
     urls = [_known(each, rows).url for each in arguments.urls] or [each.url for each in rows]
     own = Own(beside.db, build.newest_root(beside.site / "trust"))
-    watch = watch_of(arguments.config, settings, own)
     progress(", ".join(urls))
     try:
-        found = asyncio.run(look(beside.db, watch, only=urls, now=now, sleep=_at_once))
+        found, tried = asyncio.run(_looked(beside, arguments.config, settings, own, urls))
     finally:
         progress("")
-    rows = [each for each in Mirrors(beside.db).rows() if each.url in urls]
+    rows = keep_known(beside.db, mirrors_named(settings, beside.db), now=now())
+    rows = [each for each in rows if each.url in urls]
+    known = verdicts(beside.db)
     if arguments.json:
-        answer(_looked(rows, found))
+        answer(_seen_json(rows, found, known))
     else:
-        _show(rows, found, watch.places)
+        _show(rows, found, tried, watch_of(arguments.config, settings, own).places)
     works = sum(each.outcome == "ok" for each in found.probes)
-    if works == len(found.probes) and works and not found.unheard:
+    fit = all(_verdict(each, known).fit for each in rows)
+    if works == len(found.probes) and works and fit and not found.unheard:
         return DONE
     return PARTLY if works else FAILED
+
+
+async def _looked(
+    beside: Beside, config: Path, settings: Settings, own: Own, urls: Collection[str]
+) -> tuple[Round, list[Tried]]:
+    """Look at mirrors as a program of a reader's would, then as his browser would."""
+    watch, trials = watch_of(config, settings, own), trials_of(config, settings, own)
+    found = await look(beside.db, watch, only=urls, now=now, sleep=_at_once)
+    named = dict(addresses(settings))
+    return found, await try_due(beside.db, trials, named, only=urls, now=now)
 
 
 async def _at_once(_: float) -> None:
     """Wait for nothing: a person does."""
 
 
-def _show(rows: Sequence[Mirror], found: Round, places: Sequence[Vantage]) -> None:
+def _show(
+    rows: Sequence[Mirror], found: Round, tried: Sequence[Tried], places: Sequence[Vantage]
+) -> None:
     shown = {each.name: each.shown for each in places}
     for row in rows:
         say(f"{row.url}  {row.state}" + (f": {row.reason}" if row.reason else ""))
         for each in found.probes:
             if each.url == row.url:
                 say(f"  from {shown[each.vantage]}: {_seen(each)}")
+        for trial in tried:
+            if trial.url == row.url:
+                _show_trial(trial)
     for name, reason in found.unheard.items():
         say(f"{shown[name]} was not heard: {reason}")
+
+
+def _show_trial(trial: Tried) -> None:
+    faults = [each for each in trial.findings if each.level != "good"]
+    if trial.problem:
+        say(f"  not tried as by a browser: {trial.problem}")
+    elif not faults:
+        say("  browsers are answered as they should be")
+    show_findings(faults, before="  ")
 
 
 def _seen(probe: Probe) -> str:
@@ -126,10 +172,12 @@ def _seen(probe: Probe) -> str:
     return f"{detail}, {took} [{probe.outcome}]"
 
 
-def _looked(rows: Sequence[Mirror], found: Round) -> dict[str, Any]:
+def _seen_json(
+    rows: Sequence[Mirror], found: Round, known: Mapping[str, Verdict]
+) -> dict[str, Any]:
     return {
         "mirrors": [
-            {**_json(row), "looks": [_probe(e) for e in found.probes if e.url == row.url]}
+            {**_json(row, known), "looks": [_probe(e) for e in found.probes if e.url == row.url]}
             for row in rows
         ],
         "not_heard": found.unheard,

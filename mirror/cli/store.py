@@ -35,7 +35,8 @@ from mirror.sections import read_text, replace_settings, with_store, without_sto
 from mirror.settings import Settings
 from mirror.settings.outside import StoreSettings
 from mirror.stores.patience import Patient
-from mirror.trial import UNFIT, WAIT_S, Finding, Reading, Wire, try_store, worst
+from mirror.trial import UNFIT, WAIT_S, Finding, Reading, Wire, try_store, verdicts, worst
+from mirror.trial.verdicts import Tried
 
 CODES = {"good": DONE, "poor": PARTLY, "bad": FAILED}
 MARKS = {"good": "good", "poor": "POOR", "bad": "BAD "}
@@ -107,7 +108,7 @@ def _add(arguments: argparse.Namespace) -> int:
     if arguments.json:
         answer({"name": store.name, "added": added, "findings": [asdict(f) for f in findings]})
     else:
-        _show(findings)
+        show_findings(findings)
         if added:
             say(f"Added {store.name} to {config}: a daemon takes it up when it is told to reload.")
         else:
@@ -139,7 +140,7 @@ def _test(arguments: argparse.Namespace) -> int:
     if arguments.json:
         answer({"name": store.name, "level": level, "findings": [asdict(f) for f in findings]})
     else:
-        _show(findings)
+        show_findings(findings)
         say(f"{store.name}: {_summary(findings)}")
     return CODES[level]
 
@@ -148,8 +149,23 @@ def _try(
     store: StoreSettings, settings: Settings, arguments: argparse.Namespace
 ) -> Sequence[Finding]:
     findings = asyncio.run(_tried(store, settings, arguments))
-    _note(arguments.config, settings, f"{store.name} tested", _summary(findings))
+    if (arguments.config.parent / settings.paths.state).is_file():
+        _keep(arguments.config, settings, store, findings)
+    else:
+        complain("not kept: there is no database yet: test again after `mirror once`")
     return findings
+
+
+def _keep(
+    config: Path, settings: Settings, store: StoreSettings, findings: Sequence[Finding]
+) -> None:
+    """Leave a word for who looks later, and for the daemon what it finds by itself."""
+    silent = next((each.saw for each in findings if each.what == "answers"), "")
+    tried = Tried(store.public, () if silent else tuple(findings), silent)
+    with closing(build.database_beside(config, settings)) as db, db.transaction():
+        Agenda(db).note(f"{store.name} tested", _summary(findings), now=now())
+        if store.public:
+            verdicts.keep(db, tried, now=now(), jitter=0)
 
 
 async def _tried(
@@ -176,20 +192,12 @@ def _summary(findings: Sequence[Finding]) -> str:
     return f"works; not as it could: {', '.join(poor)}" if poor else "as it should be"
 
 
-def _show(findings: Sequence[Finding]) -> None:
+def show_findings(findings: Sequence[Finding], *, before: str = "") -> None:
+    """Say what was found, a line each, and what to do."""
     for each in findings:
-        say(f"{MARKS[each.level]}  {each.what:10}  {each.saw}")
+        say(f"{before}{MARKS[each.level]}  {each.what:10}  {each.saw}")
         if each.level != "good" and each.do:
-            say(f"                  → {each.do}")
-
-
-def _note(config: Path, settings: Settings, name: str, word: str) -> None:
-    """Leave a word for who looks later, where there is a database yet."""
-    if (config.parent / settings.paths.state).is_file():
-        with closing(build.database_beside(config, settings)) as db, db.transaction():
-            Agenda(db).note(name, word, now=now())
-    else:
-        complain("not kept: there is no database yet: test again after `mirror once`")
+            say(f"{before}                  → {each.do}")
 
 
 # Removing.

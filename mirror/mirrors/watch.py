@@ -60,7 +60,8 @@ class Round:
 class Watch:
     """Who looks, and how.
 
-    Without any vantage, this machine looks. `fetcher` returns what asks the host and port, where
+    Without any vantage, this machine looks. `spares` are kept for later, whatever role they have
+    meanwhile. `fetcher` returns what asks the host and port, where
     they are not the web's own, over the proxy, within seconds.
     """
 
@@ -69,6 +70,7 @@ class Watch:
     every_s: int = 300
     spread_s: float = SPREAD_S
     fetch_s: float = FETCH_S
+    spares: frozenset[str] = frozenset()
     fetcher: Callable[[Sequence[str], str, float], Fetcher] = field(
         default=lambda hosts, proxy, fetch_s: Fetcher(
             allow_hosts=hosts, proxy=proxy, timeout_s=fetch_s, user_agent=AGENT, mirrors=True
@@ -128,7 +130,7 @@ async def look(
     ]
     if not chosen:
         return Round((), ())
-    spares = {each.url for each in rows if each.role == "spare" and each.announced is None}
+    spares = {each.url for each in rows if each.announced is None and _is_spare(each, watch)}
     party = _Party(watch, now, sleep)
     for last in (False, True):
         async with asyncio.TaskGroup() as group:
@@ -140,6 +142,10 @@ async def look(
     found = await in_thread(_kept, db, watch, party, chosen, now())
     _log(found)
     return found
+
+
+def _is_spare(mirror: Mirror, watch: Watch) -> bool:
+    return mirror.role == "spare" or mirror.url in watch.spares
 
 
 def _shown_to(place: Vantage, urls: Iterable[str], spares: Collection[str]) -> list[str]:
@@ -190,7 +196,7 @@ class _Party:
         self, vantage: Vantage, proxy: str, url: str, seen: list[Probe], unseen: dict[str, str]
     ) -> None:
         await self._sleep(random.uniform(0, self._watch.spread_s))  # noqa: S311 - no secret
-        own, fetch_s, hosts = self._watch.own, self._watch.fetch_s, _odd_ports(url)
+        own, fetch_s, hosts = self._watch.own, self._watch.fetch_s, odd_ports(url)
 
         def fetcher() -> Fetcher:
             return self._watch.fetcher(hosts, proxy, fetch_s)
@@ -211,7 +217,7 @@ class _Party:
             yield
 
 
-def _odd_ports(url: str) -> list[str]:
+def odd_ports(url: str) -> list[str]:
     """Return `host:port` where the port is none of the web's: the operator has named it."""
     parts = urlsplit(url)
     return [parts.netloc] if parts.port not in (None, *PORTS.values()) else []

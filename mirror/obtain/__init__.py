@@ -121,7 +121,7 @@ def _first_places(
     lists = [] if wanted.only_via else [*known, *memory.root.mirrors]
     others = _places(lists, known, web)
     if not named and not others:
-        said = "the root and the memory name none that can be asked: --via ADDRESS"
+        said = "the root and the memory name none that can be asked: name one with --via ADDRESS"
         raise SettingsError(f"no mirror: {said}")
     return [*named, *(each for each in others if each.name not in names)]
 
@@ -214,7 +214,8 @@ def _nothing(search: Search) -> Obtained:
     verdict = _reason(search)
     detail = ""
     if item:
-        detail = "the newsroom's index has it, and no mirror that was asked: withheld, or late"
+        why = "altered" if verdict in LIES else "withheld, or not there yet"
+        detail = f"the newsroom's index has it, and no mirror that was asked gave it: {why}"
     elif search.is_searched:
         detail = "not in the newsroom's index: never published, or under another address"
     return replace(empty, verdict=verdict, detail=detail, title=item.title if item else "")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 
 from mirror.check.pages import MAX_PART_BYTES, examine
 from mirror.check.places import Place
@@ -21,7 +22,7 @@ MAX_PICTURE = 12_000  # A4; the larger form is for people who ask for it
 MAX_PICTURES = 30  # of one article: a gallery of hundreds is not what was asked for
 WORKERS = 2  # files asked for at a time: as many as connections to one mirror
 
-_PICTURE = re.compile(rb'<a itemprop="contentUrl" href="([0-9a-f]{64})\.webp"')
+_PICTURE = re.compile(rb'<a itemprop="contentUrl" href="([0-9a-f]{64}\.webp)"')
 _TOOLS = {".minisig": minisig.MAX_BYTES, ".sig": sshsig.MAX_BYTES}
 
 
@@ -76,14 +77,14 @@ async def gather(
     hashes = {f"{stem}-{i}.html": each for i, each in enumerate(parts(page, rev), 2)}
     basket = _Basket(race, (by,), {promise.path: page, promise.path + PROOF: promise.proof})
     await basket.fill({path: (MAX_PART_BYTES, _is_part(each)) for path, each in hashes.items()})
-    pictures = {f"{folder}/{name}.webp": name for name in _pictures(basket.files.values())}
-    await basket.fill({path: (MAX_PICTURE, _is_picture(name)) for path, name in pictures.items()})
-    lacks = tuple(path for path in (*hashes, *pictures) if path not in basket.files)
+    named = [f"{folder}/{name}" for name in pictures(basket.files.values())]
+    await basket.fill({path: (MAX_PICTURE, partial(check_picture, path)) for path in named})
+    lacks = tuple(path for path in (*hashes, *named) if path not in basket.files)
     pages = [path for path in (promise.path, *hashes) if path in basket.files]
     files = basket.files | await _signatures(by, pages, deadline=race.deadline)
     # All of it once more, as it will lie in the folder; a flawed signature is left out there.
     seen = await examine(Taken(files), promise.path, trust, wanted=wanted)
-    kept = {path: files[path] for path in (*seen.vouched, *pictures) if path in files}
+    kept = {path: files[path] for path in (*seen.vouched, *named) if path in files}
     return Gathered(kept, lacks, is_whole=not seen.lacks)
 
 
@@ -102,19 +103,18 @@ async def _signatures(by: Runner, pages: Iterable[str], *, deadline: float) -> d
     return files
 
 
-def _pictures(pages: Iterable[bytes]) -> list[str]:
-    """Return the names of the pictures that programs show, in their order."""
+def pictures(pages: Iterable[bytes]) -> list[str]:
+    """Return the file names of the pictures that programs show, in their order."""
     found = (name.decode() for page in pages for name in _PICTURE.findall(page))
     return list(dict.fromkeys(found))[:MAX_PICTURES]
 
 
+def check_picture(path: str, data: bytes) -> None:
+    """Refuse `data` unless it is the picture that its name says, in the form for programs."""
+    name = f"{hashlib.sha256(data).hexdigest()}.webp"
+    if len(data) > MAX_PICTURE or name != path.rpartition("/")[2]:
+        raise VerifyError("tampered", "its bytes are not those of its name")
+
+
 def _is_part(sha256: bytes) -> Callable[[bytes], None]:
     return lambda data: check_part(data, sha256)
-
-
-def _is_picture(name: str) -> Callable[[bytes], None]:
-    def check(data: bytes) -> None:
-        if len(data) > MAX_PICTURE or hashlib.sha256(data).hexdigest() != name:
-            raise VerifyError("tampered", "its bytes are not those of its name")
-
-    return check

@@ -20,6 +20,7 @@ MAX_TAKEN = (
 )  # bytes of one run: no article has a tenth, and a month's plan has more
 BESIDE = 512 * 1024
 """Bytes that may come with an answer: headers, certificates, and what a connection has in store."""
+TOO_MUCH = "more came than an answer may have"
 AGENT = "Mozilla/5.0"  # as most programs begin: it tells a mirror nothing of its reader
 
 
@@ -90,10 +91,14 @@ class _Metered(socket.socket):
     def _take(self, count: int) -> None:
         self._meter.left -= count
         if self._meter.left < 0:  # before it is counted for all: one mirror must not use up the run
-            raise OSError("more came than the answer may have")
+            raise OSError(TOO_MUCH)
         self._web.left -= count
         if self._web.left < 0:
             raise OSError("more came than one run may take in")
+
+
+class ExcessError(FetchError):
+    """More came than an answer may have: no accident of a line, so it is not asked for again."""
 
 
 class Mirror:
@@ -112,8 +117,9 @@ class Mirror:
                 # Too long is a verdict, and the verifier's to give.
                 answer = await fetcher.get(url, max_bytes=max_bytes + 1, cut=True)
             except FetchError as e:
-                # Who sends too much is no lossy line, and not asked again at once.
-                raise FetchError(str(e), kind="later" if meter.left < 0 else e.kind) from e
+                if meter.left < 0:
+                    raise ExcessError(f"{url}: {TOO_MUCH}") from e
+                raise
         if answer is None:  # only where a question was conditional, and none is
             raise FetchError(f"{url}: no answer")
         return answer.body

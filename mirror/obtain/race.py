@@ -8,6 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 from mirror.check.places import Place
 from mirror.errors import FetchError, Verdict, VerifyError
+from mirror.obtain.places import ExcessError
 
 AT_ONCE = 2  # mirrors asked when nothing is known of them: four handshakes at once are policed
 PACE_S = 1.5  # until one more is asked: an answer over a slow link takes about as long
@@ -203,7 +204,7 @@ class _Heat(Generic[T]):
             value = await self.step(runner.place)
         except (FetchError, VerifyError) as e:
             self.race.refuse(runner, self.what, e)
-            if isinstance(e, FetchError) and e.kind == "failed" and _clock() - start < SLOW_S:
+            if _may_be_chance(e) and _clock() - start < SLOW_S:
                 self.again.setdefault(runner, True)
             return
         runner.rank, runner.answered = 0, True
@@ -212,6 +213,11 @@ class _Heat(Generic[T]):
             self.counted += 1
             took_s = _clock() - start
             self.ends = min(self.ends, _clock() + min(max(took_s, GRACE_S), PACE_S))
+
+
+def _may_be_chance(e: FetchError | VerifyError) -> bool:
+    """Return whether the same mirror, asked once more, may answer: its line lost something."""
+    return isinstance(e, FetchError) and e.kind == "failed" and not isinstance(e, ExcessError)
 
 
 def _clock() -> float:

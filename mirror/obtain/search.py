@@ -15,6 +15,8 @@ from mirror.obtain.steps import Head, Promise
 from mirror.verify import Trust, listing
 from mirror.verify.listing import Listed, Status
 
+LISTS = 5  # of one run: who makes a chain of mirrors, each a little newer, could go on for ever
+
 
 @dataclass(frozen=True, slots=True)
 class Article:
@@ -45,19 +47,33 @@ class Search:
     async def look_at_index(self, join: Callable[[Iterable[str]], None]) -> None:
         """Find the newest index; `join` is told of the mirrors in it and in the root.
 
+        Who first answers may have an older list, and a mirror of the newer one a newer one still:
+        those that each list brings are asked too, until two show the same.
+
         Raises:
             VerifyError: `fork`: two mirrors show two histories, both signed.
         """
-        heads = self._judged(await self._heads(()))
-        await self._believe(heads)
-        if self.listed is None:
-            return
-        known = list(self.race.runners)
-        listed = self.listed.value.index.mirrors
+        heads, new = list[Answer[Head]](), list[Runner]()
+        for _ in range(LISTS):
+            heads = self._judged(_one_each([*heads, *await self._heads(new)]))
+            await self._believe(heads)
+            new = self._joined(join)
+            if not new or self._is_agreed(heads):
+                break
+        self._note_late(heads)
+
+    def _joined(self, join: Callable[[Iterable[str]], None]) -> list[Runner]:
+        """Let the mirrors of the newest list and of the root take part; return the new ones."""
+        known = set(self.race.runners)
+        listed = self.listed.value.index.mirrors if self.listed else ()
         join([*(each.url for each in listed), *self.trust.root.mirrors])
-        new = [each for each in self.race.runners if each not in known]
-        if new and len(heads) < AT_ONCE:
-            await self._believe(self._judged(heads + await self._heads(new)))
+        return [each for each in self.race.runners if each not in known]
+
+    def _is_agreed(self, heads: list[Answer[Head]]) -> bool:
+        """Return whether two mirrors show the newest of these: one alone could withhold."""
+        fresh = [each.value for each in heads if steps.is_fresh(each.value.newest, self.trust)]
+        sizes = [_size(each.value) for each in heads]
+        return sum(_size(each) == max(sizes) for each in fresh) >= AT_ONCE
 
     async def _heads(self, prefer: Iterable[Runner]) -> list[Answer[Head]]:
         """Ask two mirrors: one alone could withhold what is new, and nobody would know."""
@@ -75,14 +91,19 @@ class Search:
             self.head = self.listed = None
         for best in heads:
             if self.head is None or self.head.proof != best.value.proof:
-                by = [each.by for each in heads if _size(each.value) == _size(best.value)]
+                by = [each.by for each in heads if self._is_as_good(each.value, best.value)]
                 step = partial(steps.listed, head=best.value, trust=self.trust)
                 found = await self.race.first("index document", step, prefer=by)
                 if found is None:
                     continue
                 self.listed, self.head = found, best.value
-            self._note_late(heads, best)
             return
+
+    def _is_as_good(self, head: Head, best: Head) -> bool:
+        """Return whether who shows `head` knows of as much as who shows `best`."""
+        is_fresh = steps.is_fresh(head.newest, self.trust)
+        same = _size(head) == _size(best)
+        return same and (is_fresh or not steps.is_fresh(best.newest, self.trust))
 
     async def _ask_head(self, place: Place) -> Head:
         root, proof = await steps.roots_and_proof(place, self.trust.root)
@@ -121,12 +142,15 @@ class Search:
                 raise
         return heads
 
-    def _note_late(self, heads: list[Answer[Head]], best: Answer[Head]) -> None:
+    def _note_late(self, heads: list[Answer[Head]]) -> None:
         """Name the mirrors that withheld, or did not have, what another had."""
-        is_fresh = steps.is_fresh(best.value.newest, self.trust)
+        best = self.head
+        if best is None:
+            return
+        is_fresh = steps.is_fresh(best.newest, self.trust)
         for each in heads:
-            sizes = f"{_size(each.value)} leaves, {_size(best.value)} elsewhere"
-            if _size(each.value) < _size(best.value):
+            sizes = f"{_size(each.value)} leaves, {_size(best)} elsewhere"
+            if _size(each.value) < _size(best):
                 self.race.refuse(each.by, "index", VerifyError("behind", sizes))
             elif is_fresh and not steps.is_fresh(each.value.newest, self.trust):
                 age_s = self.trust.time - each.value.newest.checked.time
@@ -224,6 +248,14 @@ class Search:
     def refused(self) -> list[Refused]:
         """Return every answer that was not taken, in order, and the mirrors that gave none."""
         return self.race.refused + self.race.silent()
+
+
+def _one_each(heads: list[Answer[Head]]) -> list[Answer[Head]]:
+    """Return the first answer of each mirror: one that is asked again is still one mirror."""
+    first: dict[Runner, Answer[Head]] = {}
+    for each in heads:
+        first.setdefault(each.by, each)
+    return list(first.values())
 
 
 def _size(head: Head) -> int:

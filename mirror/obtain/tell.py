@@ -4,16 +4,29 @@ from collections.abc import Iterator
 
 from mirror.check.tell import CONFIRMED, MEANINGS, STATUS
 from mirror.formats.encoding import encode_time
+from mirror.obtain.race import LIES, NO_ANSWER, Refused, Word
 from mirror.obtain.report import IndexSeen, Obtained
 
 _ENDINGS = {
     **MEANINGS,
     "missing": "no mirror that was asked has it",
     "incomplete": "a part of the article is nowhere to be had",
+    "malformed": "what mirrors showed is no file of the newsroom's: a block page, or damaged",
     "unreachable": "no mirror gave an answer",
     "withdrawn": "the newsroom has withdrawn it, and nothing of it is shown",
     "failed": "gave no usable answer",
     "silent": "was slower than others",
+}
+_OTHERS = (
+    "others may have it: name a mirror with --via ADDRESS, or a carried copy with --via FOLDER"
+)
+_ELSEWHERE = {"unreachable", "incomplete", *LIES} - {"fork"}  # two histories: no mirror helps
+_REFUSED: dict[Word, str] = {
+    "missing": "does not have it",
+    "failed": "no usable answer",
+    "silent": "no answer yet",
+    "behind": "out of date",
+    "stale": "out of date",
 }
 _STATUS = {
     **STATUS,
@@ -31,9 +44,18 @@ def told(found: Obtained) -> Iterator[str]:
     yield _index(found.index)
     for path in found.lacks:
         yield f"not had: {path}"
-    for each in found.refused:
-        what = f"{each.what}: " if each.what else ""
-        yield f"refused: {each.mirror}: {what}{each.verdict}: {each.detail}"
+    yield from map(_refused, found.refused)
+    if found.verdict in _ELSEWHERE or (found.verdict == "missing" and found.title):
+        yield _OTHERS
+
+
+def _refused(each: Refused) -> str:
+    """Return whose answer to what was not taken and why: a mirror that is dead is no liar."""
+    lied = "not believed" if each.verdict in LIES else "not taken"
+    what = f"{each.what}: " if each.what else ""
+    detail = each.detail.removeprefix(each.mirror)
+    word = "" if each.verdict in NO_ANSWER else f"{each.verdict}: "
+    return f"{_REFUSED.get(each.verdict, lied)}: {each.mirror}: {what}{word}{detail}"
 
 
 def _article(found: Obtained) -> Iterator[str]:
@@ -42,10 +64,10 @@ def _article(found: Obtained) -> Iterator[str]:
     yield f"article {found.id} of {found.origin}"
     if found.time is None or found.confirmed_by is None:
         return
-    yield f"revision {found.rev}, signed {encode_time(found.time)}, leaf {found.leaf}"
+    yield f"revision {found.rev}, signed {encode_time(found.time)}, leaf {found.leaf} of the log"
     yield CONFIRMED[found.confirmed_by].format(k=found.cosigned, n=found.cosigners)
     yield _STATUS[found.status]
-    yield f"from {found.mirror}"
+    yield f"the page came from {found.mirror}"
 
 
 def _index(index: IndexSeen | None) -> str:

@@ -7,7 +7,7 @@ cycles see that it is due (`mirror.desk`). What was told, and to whom, is kept i
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 NAMES, TOLD = ".names", ".told"  # in table `status`: what the DNS has, and which change was told
 GAP_S = 300  # between two messages: what happens meanwhile comes together in the next
 MAX_TOLD = 30  # lines in one message: a phone shows fewer
-ALERTED = ("held back", "kept")  # what waits for a person
+ALERTED = ("held back", "kept", "left out")  # what waits for a person
 NEWS = (*get_args(Did), "is blocked", "is down", "is lying")  # the last three are said by who looks
 
 Publish = Callable[[Sequence[str]], Awaitable[object]]
@@ -82,9 +82,16 @@ def _planned(db: Database, now: int, changes_per_day: int) -> list[Change]:
     mirrors = Mirrors(db)
     past = _past(db)
     changes = plan(mirrors.rows(), past, now=now, changes_per_day=changes_per_day)
-    kept = any(each.did == "kept" and each.at > now - DAY_S for each in past)
-    reason = "" if changes or kept else listing.refusal(db, now=now)
-    return [Change("kept", reason)] if reason else changes
+    return changes or list(_notices(db, past, now))
+
+
+def _notices(db: Database, past: Sequence[Done], now: int) -> Iterator[Change]:
+    """Yield, once a day each, in what the list that is signed is not what is announced."""
+    lately = {each.did for each in past if each.at > now - DAY_S}
+    notices: dict[Did, Callable[..., str]] = {"kept": listing.refusal, "left out": listing.shortage}
+    for did, why in notices.items():
+        if did not in lately and (reason := why(db, now=now)):
+            yield Change(did, reason)
 
 
 def _past(db: Database) -> list[Done]:

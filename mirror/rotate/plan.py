@@ -18,9 +18,10 @@ LONG_S = 6 * 3600  # down: most outages end sooner, and a spare once announced i
 TRUST_S = 30 * DAY_S  # before one that lied is listed again
 WAVE = 2  # spares blocked on the day they were announced: one may be chance
 
-Did = Literal["added", "announced", "removed", "distrusted", "held back", "kept"]
+Did = Literal["added", "announced", "removed", "distrusted", "held back", "kept", "left out"]
 """`added`: it is public, and works; `announced`: in place of another; `removed`, and `distrusted`
-for a lie: from the list; `held back`: what was not done; `kept`: the list, as it was signed."""
+for a lie: from the list; `held back`: what was not done, or a mirror that would harm readers;
+`kept`: the list, as it was signed; `left out`: what has no room in it."""
 
 LISTED = frozenset({"added", "announced", "removed", "distrusted"})
 SPENT = frozenset({"announced", "removed", "distrusted"})
@@ -112,7 +113,8 @@ class _View:
         """Yield what the operator has made private, which is in no list."""
         for each in self._listed():
             if each.role == "private":
-                yield Change("removed", "it is private", replace(each, announced=None))
+                why = self._fault(each) or "it is private"
+                yield Change("removed", why, replace(each, announced=None))
 
     def added(self) -> Iterator[Change]:
         """Yield the public ones that work and are not listed."""
@@ -170,7 +172,7 @@ class _View:
         As many are to stand as the operator made public, of those that were ever listed; and one
         must, however short its failure may be.
         """
-        public = [each for each in self.mirrors.values() if each.role == "public"]
+        public = [e for e in self.mirrors.values() if e.role == "public" or self._is_unfit(e)]
         known = sum(each.announced is not None or self._was_listed(each) for each in public)
         listed = self._listed()
         standing = sum(map(self._stands, listed))
@@ -229,6 +231,16 @@ class _View:
 
     def _was(self, url: str, did: str, *, since: int = 0) -> bool:
         return any(e.did == did and e.at >= since for e in self.past.get(url, ()))
+
+    def _is_unfit(self, each: Mirror) -> bool:
+        """Return whether the operator made it public, and a trial found that it harms readers."""
+        return bool(self._was(each.url, "added") and self._fault(each))
+
+    def _fault(self, each: Mirror) -> str:
+        """Return for what a private mirror is held back, "" if the operator has it so."""
+        past = (done for done in reversed(self.past.get(each.url, ())) if done.did != "removed")
+        last = next(past, None) if each.role == "private" else None
+        return last.reason if last and last.did == "held back" else ""
 
     def _listing(self, did: Did, reason: str, each: Mirror) -> Change:
         return Change(did, reason, replace(each, announced=self.now))

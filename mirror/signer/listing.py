@@ -19,6 +19,7 @@ from mirror.mirrors import Mirror as State
 from mirror.mirrors import Mirrors
 
 MAX_LIST_BYTES = 24 * 1024  # of an index's 64 kB: thirty of the longest items need 26, the rest 7
+MAX_NAMED = 3  # of the mirrors that have no room, in a line for the operator
 STEADY_S = 24 * 3600
 PERMIT_S = 24 * 3600  # a permission that lies about for longer would be for another loss
 _SIGNED, _PERMIT = ".index", ".shrink"  # in table `status`; with a dot, as no store's name has
@@ -58,6 +59,28 @@ def announced(db: Database, *, now: int) -> tuple[Mirror, ...]:
             room -= size
             fitting.add(mirror.url)
     return tuple(each for each in mirrors if each.url in fitting)
+
+
+def left_out(db: Database, *, now: int) -> list[str]:
+    """Return the addresses that are announced and that the list has no room for, oldest first."""
+    urls = [each.url for each in Mirrors(db).announced()]
+    if {each.url for each in signed(db).mirrors}.issuperset(urls):  # as a rule, and soon known
+        return []
+    listed = {each.url for each in announced(db, now=now)}
+    return [each for each in urls if each not in listed]
+
+
+def shortage(db: Database, *, now: int) -> str:
+    """Return of which mirrors readers are not told, for the operator; "" if the list has all."""
+    left = left_out(db, now=now)
+    if not left:
+        return ""
+    named, more = ", ".join(left[:MAX_NAMED]), len(left) - MAX_NAMED
+    return (
+        f"{len(left)} of {len(Mirrors(db).announced())} announced mirrors have no room in the"
+        f" signed list, and no reader is told of {named}{f' and {more} more' if more > 0 else ''}:"
+        " let the settings name fewer, or make some private"
+    )
 
 
 def _uselessness(each: State) -> tuple[bool, bool, int, str]:

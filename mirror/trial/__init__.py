@@ -15,10 +15,10 @@ from mirror.stores import Store, write
 from mirror.trial.answer import Answer
 from mirror.trial.judge import Finding, Level, judge, judge_case, judge_missing, kind
 from mirror.trial.probe import Probe, make_probe
-from mirror.trial.tls import judge_tls
+from mirror.trial.tls import judge_tls, refused
 from mirror.trial.wire import Asker, Wire
 
-__all__ = ["UNFIT", "Finding", "Level", "Reading", "Wire", "try_store", "worst"]
+__all__ = ["UNFIT", "Finding", "Level", "Reading", "Wire", "offered", "try_store", "worst"]
 
 UNFIT = "not to be announced"
 """What the word about a place begins with that would do readers harm."""
@@ -113,20 +113,22 @@ async def _read(
         findings.append(judge_case(await reading.wire.ask(reading.url + probe.other_case)))
     except FetchError as e:
         do = "see that the address is right, and that this machine may reach it"
-        return [*findings, Finding("answers", "bad", str(e), do)]
-    findings += [*await _offered(reading), await _programs(reading, probe.files)]
+        return [*findings, refused(e) or Finding("answers", "bad", str(e), do)]
+    findings += await offered(reading.url, reading.wire, now=int(reading.now()))
+    findings.append(await _programs(reading, probe.files))
     progress(f"{reading.url}: waiting for a change to be seen")
     await store.put(probe.head, probe.later)
     await store.flush()
     return [*findings, await _changes(reading, probe)]
 
 
-async def _offered(reading: Reading) -> list[Finding]:
+async def offered(url: str, wire: Asker, *, now: int) -> list[Finding]:
+    """Return what is found of the connection to `url` before any request."""
     try:
-        offer = await reading.wire.offer(reading.url)
+        offer = await wire.offer(url)
     except FetchError as e:
         return [Finding("certificate", "poor", str(e), "see that all its addresses answer")]
-    return list(judge_tls(offer, now=int(reading.now()))) if offer else []
+    return list(judge_tls(offer, now=now)) if offer else []
 
 
 async def _appears(reading: Reading, probe: Probe) -> Finding:

@@ -126,9 +126,14 @@ def _types(_: Probe, seen: Seen) -> Finding:
     if not wrong:
         return Finding("types", "good", "each Content-Type is right")
     saw = "; ".join(f"{kind(path)}: {value[:80] or 'none'}" for path, value in wrong.items())
-    pages = any(path.endswith((".html", ".webp")) for path in wrong)
+    shown = any(path.endswith((".html", ".webp")) and not _is_bare(wrong[path]) for path in wrong)
     do = "set the types that the place gives to endings: pages must be text/html; charset=utf-8"
-    return Finding("types", "bad" if pages else "poor", saw, do)
+    return Finding("types", "bad" if shown else "poor", saw, do)
+
+
+def _is_bare(value: str) -> bool:
+    """Return whether no charset is said, as by IPFS gateways: a page says its own at its begin."""
+    return value.strip().lower() == "text/html"
 
 
 def _fits(path: str, value: str) -> bool:

@@ -14,23 +14,22 @@ _POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'"
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is written, and what must not be there."""
+    """What is there, byte for byte, and what must not be."""
 
     files: Mapping[str, bytes]
     page: str
-    head: str
-    """Of `files`, the one that is overwritten."""
-    later: bytes
-    """What it is overwritten with."""
     missing: str
     other_case: str
     """Where a place that ignores case shows the page."""
+    head: str = ""
+    """Of `files`, the one that is overwritten; "" for none."""
+    later: bytes = b""
+    """What it is overwritten with."""
 
 
 def make_probe(noise: bytes) -> Probe:
     """Return the probe that 32 random bytes make."""
-    short, other = (_short(noise, use) for use in ("probe", "missing"))
-    folder = article_folder(short)
+    folder = article_folder(_short(noise, "probe"))
     page = f"{folder}/1.html"
     picture = b"RIFF\x00\x23\x00\x00WEBPVP8 " + _bytes(noise, "picture", 9000)
     signed = base64.b64encode(_bytes(noise, "signature", 64)) + b"\n"
@@ -46,9 +45,13 @@ def make_probe(noise: bytes) -> Probe:
         f"{folder}/index.html": _page(noise, "head"),
     }
     head = f"{folder}/index.html"
-    missing = f"{article_folder(other)}/1.html"
     upper = f"{folder.upper()}/1.html"
-    return Probe(files, page, head, _page(noise, "later"), missing, upper)
+    return Probe(files, page, nowhere(noise), upper, head, _page(noise, "later"))
+
+
+def nowhere(noise: bytes) -> str:
+    """Return the path of an article that was never there."""
+    return f"{article_folder(_short(noise, 'missing'))}/1.html"
 
 
 def _short(noise: bytes, use: str) -> str:

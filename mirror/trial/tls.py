@@ -1,6 +1,6 @@
 """What a server offers before any request: how its connection is protected, and for how long.
 
-A certificate that is not valid at all is named by whoever asks for a file.
+A certificate that is not valid at all is met by whoever asks for a file: `refused` says so.
 """
 
 import errno
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from aiohttp import SocketFactoryType
+from aiohttp import ClientConnectorCertificateError, SocketFactoryType
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
@@ -21,6 +21,15 @@ from mirror.threads import in_thread
 from mirror.trial.judge import Finding
 
 SOON_S = 7 * 24 * 3600  # certificates are renewed weeks before their end: later, that has failed
+
+# Codes of OpenSSL's x509_vfy.h.
+_REMEDIES = {
+    9: "see that the clocks are right, there and here: it is not valid yet",
+    10: "renew it, and see why it was not: readers are shown a warning in place of pages",
+    62: "get one for this name: readers are shown a warning in place of pages",
+    64: "get one for this address, or give a name: readers are shown a warning in place of pages",
+}
+_UNKNOWN = "get one from an authority that browsers know, and send its whole chain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,19 @@ def _dialled(host: str, port: int, factory: SocketFactoryType, timeout_s: float)
         else:
             return dialled
     raise problem
+
+
+def refused(e: FetchError) -> Finding | None:
+    """Return what a certificate that no browser takes means; None if `e` is of something else."""
+    cause: BaseException | None = e
+    while cause is not None:
+        if isinstance(cause, ClientConnectorCertificateError):
+            cause = cause.certificate_error
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            do = _REMEDIES.get(cause.verify_code, _UNKNOWN)
+            return Finding("certificate", "bad", in_words(cause), do)
+        cause = cause.__cause__
+    return None
 
 
 def judge_tls(offer: Offer, *, now: int) -> Iterator[Finding]:

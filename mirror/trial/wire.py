@@ -25,7 +25,7 @@ ASKED = {
     "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
     "Accept-Language": "en-US,en;q=0.5",
     "Accept-Encoding": "gzip, deflate, br",
-    "Origin": "https://reader.example",
+    "Origin": "null",  # as the reader's file from a disk: no mirror may know a trial by it
 }
 
 

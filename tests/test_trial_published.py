@@ -1,0 +1,233 @@
+"""A mirror is tried with what is published: whatever harms readers is named, nothing is written."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import fetch_servers
+import pytest
+from fakes import NOW, draft, open_signer
+from fetch_proxies import http_proxy, socks5
+from fetch_servers import encrypted
+from trial_front import Front, certificate
+
+from mirror.article.picture import Picture
+from mirror.errors import FetchError
+from mirror.formats.paths import CHECKPOINT
+from mirror.mirrors.own import Own
+from mirror.press import Press
+from mirror.serve import serve
+from mirror.stores.dir import DirStore
+from mirror.trial import Finding, Wire, worst
+from mirror.trial.judge import CURTAIN
+from mirror.trial.published import try_published
+from mirror.trial.tls import Offer
+from mirror.trial.verdicts import DAY_S
+
+NOISE = bytes(range(32))
+WORDS = " ".join(f"{n * 7919 % 10007}" for n in range(1500))  # as a long article, packed
+PHOTO = "https://cdn.example/photo"
+
+
+class Desk:
+    """An operator whose newest article, of some length and with a picture, is the one drawn."""
+
+    def __init__(self, folder: Path) -> None:
+        self.signer, self.site = open_signer(folder), folder / "site"
+        self.own = Own(self.signer.state.db, self.signer.root, choose=lambda count: count - 1)
+
+    async def publish(self, *numbers: int) -> None:
+        drafts = [draft(self.signer, n) for n in numbers]
+        picture = Picture(PHOTO, b"%d" % numbers[0] * 9000, 480, 320, b"large" * 9000)
+        blocks = f'<p><a itemprop="contentUrl" href="{PHOTO}">Photo</a></p>', f"<p>{WORDS}</p>"
+        shown = [replace(e.article, blocks=blocks, pictures=(picture,)) for e in drafts]
+        drafts = [replace(e, article=a) for e, a in zip(drafts, shown, strict=True)]
+        assert self.signer.append(drafts, now=NOW) == {}
+        await Press(self.signer, DirStore(self.site)).publish(now=lambda: NOW)
+
+    async def tries(self, front: Front) -> dict[str, Finding]:
+        async with fetch_servers.site(front.answer) as host:
+            wire = Wire(allow_hosts=[host])
+            url = f"http://{host}/"
+            found = await try_published(url, wire, self.own, self.site, noise=NOISE, now=NOW)
+
+        assert len({each.what for each in found}) == len(found)
+        return {each.what: each for each in found}
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(tmp_path / "m")
+    await desk.publish(1, 2)
+    yield desk
+    desk.signer.state.close()
+
+
+def faults(found: dict[str, Finding]) -> dict[str, str]:
+    return {name: each.level for name, each in found.items() if each.level != "good"}
+
+
+async def test_a_good_mirror_is_asked_for_eight_files_and_no_more(desk: Desk):
+    front = Front(desk.site)
+    found = await desk.tries(front)
+
+    assert faults(found) == {}
+    assert sorted(path.rpartition("/")[2].partition(".")[2] for path in front.asked) == [
+        *("", "html", "html", "html", "html.minisig", "html.tlog-proof", "json", "webp")
+    ]
+    assert len(set(front.asked)) == 8
+
+
+async def test_no_answer_is_larger_than_a_page_may_be(desk: Desk):
+    found = await desk.tries(Front(desk.site))
+
+    most = int(found["size"].saw.partition(" B at most")[0].replace(",", ""))
+    assert 5000 < most <= CURTAIN
+
+
+@pytest.mark.parametrize(
+    ("habit", "what", "level", "words"),
+    [
+        ("rewrites", "bytes", "bad", ".html: HTML is rewritten"),
+        ("adds scripts", "bytes", "bad", ".html: a script was put in"),
+        ("changes bytes", "bytes", "bad", "bytes are changed"),
+        ("loses the coding", "bytes", "bad", "the Content-Encoding is lost"),
+        ("lies about coding", "bytes", "bad", "not what its Content-Encoding says"),
+        ("adds cookies", "cookies", "bad", "adds cookies to .html"),
+        ("answers all", "missing", "bad", "status 200 for a file that is not there"),
+        ("forbids", "missing", "bad", "status 403 for a file that is not there"),
+        ("ignores case", "case", "bad", "ignores case: status 200"),
+        ("drops endings", "files", "bad", ".tlog-proof, .minisig, checkpoint (no ending)"),
+        ("redirects", "redirects", "bad", "status 302 to '/to/"),
+        ("no cors", "cors", "bad", "no Access-Control-Allow-Origin: *"),
+        ("cors for one", "cors", "bad", "no Access-Control-Allow-Origin: *"),
+        ("no types", "types", "bad", ".html: application/octet-stream"),
+        ("no charset", "types", "poor", ".html: text/html"),
+        ("another charset", "types", "bad", ".html: text/html; charset=windows-1251"),
+        ("keeps long", "caching", "bad", "kept too long: public, max-age=86400"),
+        ("no caching", "caching", "poor", "not said for"),
+        ("many headers", "size", "poor", "over 12,000"),
+        ("keeps connections", "connection", "poor", "connections are kept open"),
+        ("says who", "server", "poor", "says: nginx/1.18.0 (Ubuntu)"),
+    ],
+)
+async def test_a_bad_habit_is_named_with_what_to_do(
+    desk: Desk, habit: str, what: str, level: str, words: str
+):
+    found = await desk.tries(Front(desk.site, habit))
+
+    assert found[what].level == level
+    assert words in found[what].saw
+    assert len(found[what].do) > 20
+    assert worst(found.values()) == level
+
+
+async def test_a_mirror_that_has_not_all_yet_is_asked_for_what_it_has(desk: Desk, tmp_path: Path):
+    shutil.copytree(desk.site, tmp_path / "copy")
+    await desk.publish(3, 4)
+
+    assert faults(await desk.tries(Front(tmp_path / "copy"))) == {}
+
+
+async def test_a_proof_that_was_made_anew_is_no_fault(desk: Desk, tmp_path: Path):
+    shutil.copytree(desk.site, tmp_path / "copy")
+    for proof in desk.site.glob("a/**/*.tlog-proof"):
+        proof.write_bytes(b"made later, with more cosigners")
+
+    assert faults(await desk.tries(Front(tmp_path / "copy"))) == {}
+
+
+async def test_a_damaged_file_of_our_own_is_not_held_against_a_mirror(desk: Desk, tmp_path: Path):
+    shutil.copytree(desk.site, tmp_path / "copy")
+    for document in desk.site.glob("index/*.json"):
+        document.write_bytes(b"damaged")
+    assert faults(await desk.tries(Front(tmp_path / "copy"))) == {}
+
+    for page in desk.site.glob("a/**/1.html"):
+        page.write_bytes(b"damaged")
+    with pytest.raises(FetchError, match="no article that it should have"):
+        await desk.tries(Front(tmp_path / "copy"))
+
+
+@pytest.mark.parametrize(
+    ("habit", "words"),
+    [
+        ("is ill", "status 503: asked again later"),
+        ("lets nobody in", "it shows nothing: status 403"),
+    ],
+)
+async def test_of_one_that_shows_nothing_nothing_is_known(desk: Desk, habit: str, words: str):
+    with pytest.raises(FetchError, match=words):
+        await desk.tries(Front(desk.site, habit))
+
+
+async def test_of_one_that_does_not_answer_nothing_is_known(desk: Desk):
+    async with fetch_servers.raw() as host:
+        wire = Wire(allow_hosts=[host])
+        with pytest.raises(FetchError, match="closed before an answer"):
+            await try_published(f"http://{host}/", wire, desk.own, desk.site, noise=NOISE, now=NOW)
+
+
+async def test_before_anything_is_published_nobody_is_judged(tmp_path: Path):
+    desk = Desk(tmp_path / "m")
+    desk.site.mkdir()
+    with pytest.raises(FetchError, match="no article that it should have"):
+        await desk.tries(Front(desk.site))
+    desk.signer.state.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"x" * 9000, b"<html>Welcome!</html>"])
+async def test_a_checkpoint_that_is_none_is_other_bytes(desk: Desk, tmp_path: Path, said: bytes):
+    shutil.copytree(desk.site, tmp_path / "copy")
+    (tmp_path / "copy" / CHECKPOINT).write_bytes(said)
+    found = await desk.tries(Front(tmp_path / "copy"))
+
+    assert found["bytes"].saw == "checkpoint (no ending): bytes are changed"
+
+
+async def test_our_own_server_is_a_good_mirror(desk: Desk):
+    async with serve(desk.site, host="127.0.0.1", port=0) as address:
+        wire = Wire(allow_hosts=[address.removeprefix("http://")])
+        found = await try_published(f"{address}/", wire, desk.own, desk.site, noise=NOISE, now=NOW)
+
+    assert {each.what for each in found if each.level != "good"} == set()
+
+
+@pytest.mark.parametrize("over", ["", "socks5h", "http"])
+async def test_a_certificate_that_browsers_refuse_is_named_from_wherever_it_is_asked(
+    desk: Desk, tmp_path: Path, over: str
+):
+    tls = encrypted(certificate(tmp_path / "own", first=-30, last=30))
+    target = ("one.test", 8443)
+    async with (
+        fetch_servers.site(Front(desk.site).answer, tls) as host,
+        socks5({target: host}) as socks,
+        http_proxy({target: host}) as proxy,
+    ):
+        address = socks.address if over == "socks5h" else proxy.address
+        name = "one.test:8443" if over else host
+        wire = Wire(allow_hosts=[name], proxy=f"{over}://{address}" if over else "")
+        [found] = await try_published(
+            f"https://{name}/", wire, desk.own, desk.site, noise=NOISE, now=NOW
+        )
+
+    assert (found.what, found.level) == ("certificate", "bad")
+    assert "certificate refused: self-signed certificate" in found.saw
+    assert found.do.startswith("get one from an authority")
+
+
+async def test_over_tls_what_is_offered_is_judged_as_well(desk: Desk):
+    class Offering(Wire):
+        async def offer(self, _: str) -> Offer:
+            return Offer(http2=True, short=True, ends=NOW + 3 * DAY_S)
+
+    async with fetch_servers.site(Front(desk.site).answer) as host:
+        found = await try_published(
+            *(f"http://{host}/", Offering(allow_hosts=[host]), desk.own, desk.site),
+            noise=NOISE,
+            now=NOW,
+        )
+
+    assert [(e.what, e.level) for e in found[-2:]] == [("http2", "poor"), ("certificate", "poor")]
+    assert worst(found) == "poor"
