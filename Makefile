@@ -37,6 +37,7 @@ bench: .venv/bench
 # A thousand random kills; CI runs forty of them inside `make test`.
 faults: .venv/dev
 	KILLS=1000 $(BIN)/python -m pytest tests/faults -q --timeout=0 -o faulthandler_timeout=0
+	REPLAY=whole $(BIN)/python -m pytest tests/test_replay.py -q -s --timeout=0 -o faulthandler_timeout=0
 
 # Feeds made up by grammar, until the time is over; `make test` tries a few.
 fuzz: .venv/dev

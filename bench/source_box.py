@@ -5,11 +5,11 @@ import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench import meter
+from bench.away import watched
 from bench.table import Row, show
 from bench.text import page_bytes
 from mirror.article.feeds.feed import Entry
@@ -21,27 +21,6 @@ WORKERS = 2
 PAGES = 200  # in all, from both folders in turn
 RATE = "≥ 25 /s"
 PARALLEL = 4  # pages asked for at once, as the settings have it
-PULSE_S = 0.001
-AWAY = "≤ 50 ms"
-
-
-@dataclass(slots=True)
-class Away:
-    """The longest that the event loop was away: by the clock, and working itself."""
-
-    clock_s: float = 0.0
-    own_s: float = 0.0
-    """Processor time of its thread; the rest is another process that had the core."""
-
-    async def watch(self) -> None:
-        """Measure until cancelled."""
-        clock, own = time.monotonic(), time.thread_time()
-        while True:
-            await asyncio.sleep(PULSE_S)
-            now, used = time.monotonic(), time.thread_time()
-            self.clock_s = max(self.clock_s, now - clock - PULSE_S)
-            self.own_s = max(self.own_s, used - own)
-            clock, own = now, used
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,22 +47,17 @@ def _pages(folder: str) -> Iterator[Page]:
 
 
 async def _measured(pages: Sequence[Page]) -> list[Row]:
-    away = Away()
     async with Box(workers=WORKERS) as box:
         await _read(box, pages[:WORKERS])  # starts the workers
-        watch = asyncio.create_task(away.watch())
-        start, used = time.monotonic(), meter.workers_cpu_s()
-        refused = await _read(box, pages)
-        wall, used = time.monotonic() - start, meter.workers_cpu_s() - used
-        watch.cancel()
-        with suppress(asyncio.CancelledError):
-            await watch
+        async with watched() as away:
+            start, used = time.monotonic(), meter.workers_cpu_s()
+            refused = await _read(box, pages)
+            wall, used = time.monotonic() - start, meter.workers_cpu_s() - used
     return [
         Row(f"pages through the box, {WORKERS} workers", f"{len(pages) / wall:.0f} /s", RATE),
         Row("  if both cores were theirs alone", f"{len(pages) / used * WORKERS:.0f} /s"),
         Row("  pages, refused", f"{len(pages)}, {refused}"),
-        Row("  event loop away meanwhile, longest", f"{away.clock_s * 1000:.0f} ms", AWAY),
-        Row("    of its own work", f"{away.own_s * 1000:.0f} ms"),
+        *away.rows("  meanwhile"),
     ]
 
 

@@ -49,8 +49,17 @@ class Answer:
     changed: bool = False
     fresh_s: int = 0
     """How long it says that the answer stays fresh: the larger of `ttl` and `max-age`."""
-    moved: str | None = None
-    """Where permanent redirects led, "" if none did; None if unknown, as after a 304."""
+    moved: str = ""
+    """Where permanent redirects led, "" if none did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A feed is being asked; before, it was `due`, and `asked` last, at these times."""
+
+    url: str
+    due: int
+    asked: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +124,27 @@ class Agenda:
         weaker = url.startswith("https:") and not asked.moved.startswith("https:")
         return url if weaker else asked.moved
 
-    def lease(self, urls: Iterable[str], *, now: int, lease_s: int) -> None:
-        """Note, inside a transaction, that these are being asked.
+    def lease(self, urls: Iterable[str], *, now: int, lease_s: int) -> list[Lease]:
+        """Note, inside a transaction, that these are being asked; return what it was before.
 
-        A daemon that dies of an answer, and is started again, asks for it after `lease_s`.
+        A daemon that dies of an answer, and is started again, asks for it after `lease_s`: later,
+        where the server had asked for more, and an operator asked it all the same.
         """
+        before = {url: self.asked(url) for url in urls}
         self._db.execute_many(
             "INSERT INTO poll(url, due, asked, answered, problem) VALUES(?,?,?,0,'')"
-            " ON CONFLICT(url) DO UPDATE SET due=excluded.due, asked=excluded.asked",
-            [(url, now + lease_s, now) for url in urls],
+            " ON CONFLICT(url) DO UPDATE SET asked=excluded.asked, due=CASE"
+            " WHEN asked<=? THEN MAX(due, excluded.due) ELSE excluded.due END",
+            [(url, now + lease_s, now, now + CLOCK_S) for url in before],
         )
+        return [Lease(url, asked.due, asked.asked) for url, asked in before.items()]
 
-    def release(self, urls: Iterable[str]) -> None:
-        """Note, inside a transaction, that these are due: they were not asked after all."""
-        self._db.execute_many("UPDATE poll SET due=0 WHERE url=?", [(url,) for url in urls])
+    def release(self, leases: Iterable[Lease]) -> None:
+        """Note, inside a transaction, that these were not asked: each is due when it was before."""
+        self._db.execute_many(
+            "UPDATE poll SET due=?, asked=? WHERE url=?",
+            [(each.due, each.asked, each.url) for each in leases],
+        )
 
     def put_asked(self, url: str, answer: Answer, *, now: int, pace: Pace, jitter: float) -> None:
         """Note, inside a transaction, what came of asking a feed `now`; `jitter` is in -1…1."""
@@ -192,13 +208,12 @@ def _answered(old: Asked, answer: Answer, pace: Pace) -> tuple[Asked, float]:
     return new, wait_s
 
 
-def _sighted(old: Asked, moved: str | None) -> tuple[str, int]:
+def _sighted(old: Asked, moved: str) -> tuple[str, int]:
     """Return where a feed has moved to, and how often that was seen.
 
     One that is asked where it moved to answers without a redirect: that is no reason to go back.
     """
-    adopted = old.sightings >= SIGHTINGS
-    if moved is None or (adopted and not moved):
+    if old.sightings >= SIGHTINGS and not moved:
         return old.moved, old.sightings
     if moved != old.moved:
         return moved, int(bool(moved))

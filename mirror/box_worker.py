@@ -4,7 +4,7 @@
 input, which is a socket, and one answer goes back on it::
 
     question   name, options, body    each: 4 bytes of length, big-endian, then the bytes
-    answer     kind, text             one byte, then as above
+    answer     kind, text             one byte, then as above; after PART comes another
 
 Options and answers are JSON of the types that the job's own signature names:
 unlike a pickle, JSON from a captured process runs nothing in the one that reads it.
@@ -24,9 +24,10 @@ import time
 import traceback
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass, replace
+from itertools import chain
 from typing import Any
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter
@@ -41,24 +42,36 @@ HEAD = struct.Struct(">cI")
 READY = b"r"  # text: what protection is missing, if any
 BROKEN = b"b"  # it could not start; text: type, newline, traceback
 ANSWER = b"a"
+PART = b"p"  # of an answer, and more is to come
 FORMAT = b"f"  # the job raised FormatError; text: its message
 CRASH = b"c"  # the job raised anything else; text: as BROKEN
 MEMORY = b"m"
 
 CONFIG = ConfigDict(strict=True, ser_json_bytes="base64", val_json_bytes="base64")
+ITSELF = ""
 ARRAYS = frozenset({"list", "tuple", "set", "frozenset"})  # of a schema
 CHANNEL = 0  # file descriptor
 PIECE = 1 << 16  # bytes
+PART_BYTES = 1 << 18
+"""Of an answer that are checked at once: 4 ms at most, in which the event loop does nothing else,
+and a thread could not help. A single element may be longer."""
+PART_ELEMENTS = 64
+"""Of each tuple in it: then it is known how many are too long."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """The JSON of one job: an array of its options in order, an array of its one answer."""
+    """The JSON of one job: an array of its options in order, an array of its one answer.
+
+    A long answer comes in parts, which are answers with some of the elements each.
+    """
 
     signature: inspect.Signature
     options: TypeAdapter[tuple[Any, ...]]
     answer: TypeAdapter[tuple[Any]]
     answer_checker: SchemaValidator
+    long: tuple[str, ...]
+    """The fields of an answer that are tuples of any length; `ITSELF` where it is one."""
 
     @classmethod
     def of(cls, job: Callable[..., object]) -> "Wire":
@@ -70,7 +83,7 @@ class Wire:
         # Else every wrong element is kept as an error: 4 MB of `{}` would cost the reader 5 GB.
         schema: Any = _failing_fast(answer.core_schema)
         checker = SchemaValidator(schema, CoreConfig(strict=True, val_json_bytes="base64"))
-        return cls(signature, _array(*options), answer, checker)
+        return cls(signature, _array(*options), answer, checker, _long(hints["return"]))
 
     def pack(self, body: bytes, options: dict[str, object]) -> bytes:
         """Return the options as JSON, with the job's defaults for those not given."""
@@ -82,6 +95,59 @@ class Wire:
         """Return what `pack` was given."""
         names = list(self.signature.parameters)[1:]
         return dict(zip(names, self.options.validate_json(options), strict=True))
+
+    def parts(self, answer: object) -> Iterator[bytes]:
+        """Yield an answer as JSON, one part at least."""
+        most = max((len(_elements(answer, name)) for name in self.long), default=0)
+        for start in range(0, most, PART_ELEMENTS) or (0,):
+            yield from self._parts(answer, start, start + PART_ELEMENTS)
+
+    def _parts(self, answer: object, start: int, end: int) -> Iterator[bytes]:
+        some = {name: _elements(answer, name)[start:end] for name in self.long}
+        text = self.answer.dump_json((_with(answer, some),), warnings="error")
+        if len(text) <= PART_BYTES or not self.long or end - start == 1:
+            yield text
+            return
+        del text
+        middle = (start + end) // 2
+        yield from self._parts(answer, start, middle)
+        yield from self._parts(answer, middle, end)
+
+    def checked(self, part: bytes | bytearray) -> Any:  # noqa: ANN401  as `joined`
+        """Return a part of an answer.
+
+        Raises:
+            ValidationError: it is of another type than the job returns.
+        """
+        return self.answer_checker.validate_json(part)[0]
+
+    def joined(self, parts: Sequence[Any]) -> Any:  # noqa: ANN401  what the job returns
+        """Return the answer of which these are all parts, once they are checked."""
+        some = {
+            name: tuple(chain.from_iterable(_elements(part, name) for part in parts))
+            for name in self.long
+        }
+        return _with(parts[0], some) if len(parts) > 1 else parts[0]
+
+
+def _long(answer: Any) -> tuple[str, ...]:  # noqa: ANN401  a type as an annotation has it
+    if _is_long(answer):
+        return (ITSELF,)
+    hints = typing.get_type_hints(answer) if is_dataclass(answer) else {}
+    return tuple(name for name, hint in hints.items() if _is_long(hint))
+
+
+def _is_long(hint: object) -> bool:
+    return typing.get_origin(hint) is tuple and typing.get_args(hint)[1:] == (...,)
+
+
+def _elements(answer: Any, name: str) -> tuple[object, ...]:  # noqa: ANN401  a job's
+    elements: tuple[object, ...] = answer if name == ITSELF else getattr(answer, name)
+    return elements
+
+
+def _with(answer: Any, some: dict[str, tuple[object, ...]]) -> object:  # noqa: ANN401
+    return some[ITSELF] if ITSELF in some else replace(answer, **some) if some else answer
 
 
 def _failing_fast(schema: Any) -> Any:  # noqa: ANN401  the tree of pydantic_core.core_schema
@@ -115,20 +181,25 @@ def main(memory_bytes: int, packages: list[str]) -> None:
         return
     _send(READY, b"" if sealed else b"no system call filter for this processor")
     while (name := _receive()) is not None:
-        _send(*_answer(jobs, name.decode(), _receive() or b"", _receive() or b""))
+        for kind, text in _answer(jobs, name.decode(), _receive() or b"", _receive() or b""):
+            _send(kind, text)
 
 
-def _answer(jobs: Jobs, name: str, options: bytes, body: bytes) -> tuple[bytes, bytes]:
+def _answer(jobs: Jobs, name: str, options: bytes, body: bytes) -> Iterator[tuple[bytes, bytes]]:
     try:
         job, wire = jobs[name]
-        answer = (job(body, **wire.unpack(options)),)
-        return ANSWER, wire.answer.dump_json(answer, warnings="error")
+        parts = wire.parts(job(body, **wire.unpack(options)))
+        text = next(parts)
+        for following in parts:
+            yield PART, text
+            text = following
+        yield ANSWER, text
     except FormatError as e:
-        return FORMAT, _text(str(e))
+        yield FORMAT, _text(str(e))
     except MemoryError:
-        return MEMORY, b""
+        yield MEMORY, b""
     except Exception as e:  # noqa: BLE001  the parent logs it: one bad page ends no other
-        return CRASH, _crash(e)
+        yield CRASH, _crash(e)
 
 
 def _crash(error: Exception) -> bytes:

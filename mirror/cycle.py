@@ -66,14 +66,17 @@ async def run_cycle(
 async def _leased(
     desk: Desk, due: Sequence[Source], *, now: Callable[[], int]
 ) -> AsyncIterator[set[str]]:
-    """Note that feeds are being asked; those that were not are due again, but after a crash."""
-    await in_thread(desk.memory.lease, due, now=now())
+    """Note that feeds are being asked; for those that were not, all is as before, but for crashes.
+
+    One whose server asked to be left alone is so, though an operator broke off what asked it.
+    """
+    leases = await in_thread(desk.memory.lease, due, now=now())
     asked: set[str] = set()
     try:
         yield asked
     finally:
         with suppress(MirrorError):  # what ended the cycle is what there is to tell
-            await in_thread(desk.memory.release, [each for each in due if each.url not in asked])
+            await in_thread(desk.memory.release, [each for each in leases if each.url not in asked])
 
 
 async def _begin(desk: Desk, *, now: Callable[[], int]) -> list[str]:
@@ -158,8 +161,7 @@ async def _round(
 ) -> list[Outcome]:
     """Publish some of what was found, or let it wait; return what came of each."""
     rules = desk.rules(now=now())
-    batch = [(source, decide.undivided(rules, source, each)) for source, each in found]
-    decisions, unchanged = decide.decide_all(rules, batch)
+    batch, decisions, unchanged = await in_thread(_decided, rules, found)
     summary.unchanged += unchanged
     drafts = [each for each in decisions if isinstance(each, Draft)]
     refused = await _append(desk, drafts, now=now) if drafts else {}
@@ -185,6 +187,17 @@ async def _round(
     return outcomes
 
 
+def _decided(
+    rules: decide.Rules, found: Sequence[tuple[str, Found]]
+) -> tuple[list[tuple[str, Found]], list[decide.Decision], int]:
+    """Return what was found, what to do with it, and how many are nothing new.
+
+    In a thread: names are looked up in the database, three times for each of 256 articles.
+    """
+    batch = [(source, decide.undivided(rules, source, each)) for source, each in found]
+    return batch, *decide.decide_all(rules, batch)
+
+
 def _count_troubles(summary: Summary, outcomes: Iterable[Outcome]) -> None:
     for each in outcomes:
         found = each.found
@@ -207,7 +220,7 @@ async def _publish_waiting(
     await in_thread(desk.hold.put_back)
     try:
         while some := await in_thread(desk.hold.take, now=now(), delay_s=delay_s, most=ROUND):
-            proposals, drafts = decide.decide_again(rules, some)
+            proposals, drafts = await in_thread(decide.decide_again, rules, some)
             made = list(drafts.values())
             refused = await _append(desk, made, now=now) if made else {}
             _count(summary, made, refused)
@@ -244,7 +257,7 @@ async def _add_aliases(desk: Desk, found: Sequence[tuple[str, Found]]) -> None:
 
     Only an article's own feed gives it new names: another could claim what is yet to come.
     """
-    aliases, pages = decide.new_names(desk.signer, found)
+    aliases, pages = await in_thread(decide.new_names, desk.signer, found)
     # The page first: a crash between the two is mended by the next cycle.
     await desk.press.put(pages)
     if aliases:

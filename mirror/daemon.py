@@ -5,6 +5,7 @@ daemon that was killed goes on where it was.
 """
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, suppress
@@ -107,6 +108,7 @@ async def run(
     while not orders.stopping:
         orders.given.clear()
         async with desks() as desk:
+            set_apart()
             cycles = _Cycles(desk, time, watch)
             try:
                 async with asyncio.TaskGroup() as group:
@@ -115,6 +117,16 @@ async def run(
                     group.create_task(_end(orders, cycles, works))
             except ExceptionGroup as e:  # one is enough to end it, and to tell why
                 raise _gravest(e.exceptions) from e
+
+
+def set_apart() -> None:
+    """Have the collector look no more at what stays: code, settings, rules.
+
+    Each of its whole looks at them held up all else for 19 to 50 ms. A desk before is let go.
+    """
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _gravest(errors: Sequence[Exception]) -> Exception:

@@ -96,8 +96,14 @@ CREATE INDEX probe_url ON probe(url, at);
 CREATE TABLE rotation(n INTEGER PRIMARY KEY, at INT NOT NULL, did TEXT NOT NULL,
   url TEXT NOT NULL, reason TEXT NOT NULL);
 """
+_FIFTH = """
+CREATE TABLE picture(n INTEGER PRIMARY KEY, rev INT NOT NULL, lacks INT NOT NULL,
+  tries INT NOT NULL, due INT, value BLOB NOT NULL);
+CREATE INDEX picture_due ON picture(due);
+CREATE TABLE busy(host TEXT PRIMARY KEY, until INT NOT NULL) WITHOUT ROWID;
+"""
 _DISK = ("SQLITE_FULL", "SQLITE_IOERR", "SQLITE_BUSY", "SQLITE_READONLY")
-_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_STEPS = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """What leads from one edition's tables to the next's; the file says how many were taken."""
 
 

@@ -13,6 +13,7 @@ from mirror.formats.paths import short_id
 from mirror.formats.url import article_id
 from mirror.hold import Hold, Proposal, Waiting, is_too_soon
 from mirror.poll import Found
+from mirror.recheck.pictures import Pictures
 from mirror.signer import Draft, Signer
 from mirror.state import State
 
@@ -34,6 +35,11 @@ class Rules:
     """Nothing waits or was rejected: what would tell need not be asked."""
     now: int
     """In Unix seconds."""
+
+    @property
+    def pictures(self) -> Pictures:
+        """Which pictures articles lack."""
+        return Pictures(self.state.db)
 
     @classmethod
     def at_present(
@@ -75,7 +81,8 @@ def decide(rules: Rules, article: Article, identity: Identity, source: str) -> D
     if waiting and waiting.source != source and waiting.source in rules.configured:
         return None  # as with what is published: its first feed speaks for it
     if draft is None:
-        return waiting
+        completes = waiting and waiting.digest == article.digest and not waiting.published
+        return None if completes else waiting
     proposal = Proposal(article, identity, source, waiting.short if waiting else short, withdrawn)
     return _proposed(replace(rules, waits=rules.waits or soon), proposal, waiting, draft)
 
@@ -96,6 +103,8 @@ def decide_all(rules: Rules, found: Iterable[tuple[str, Found]]) -> tuple[list[D
     taken: set[str] = set()  # two feeds polled together may name one new article differently
     unchanged = 0
     for source, each in found:
+        if each.visit and each.visit.plan and not rules.pictures.is_current(each.visit.plan):
+            continue  # an edit came meanwhile: its older text would take that back
         decision = each.article and decide(rules, each.article, each.identity, source)
         repeated = decision and (
             _short(decision) in decisions or not taken.isdisjoint(each.identity.keys)
@@ -173,9 +182,8 @@ def to_publish(rules: Rules, article: Article, identity: Identity, source: str) 
     # Two feeds may carry one article in two forms; only its first feed revises it, or each
     # cycle would publish both forms again.
     taken = held.source != source and held.source in rules.configured
-    return (
-        None if taken or held.digest == article.digest else Draft(article, identity, source, held)
-    )
+    same = held.digest == article.digest and not rules.pictures.gains(held.n, held.rev, article)
+    return None if taken or same else Draft(article, identity, source, held)
 
 
 def other_addresses(signer: Signer, some: Iterable[Proposal]) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ from mirror.hold import Hold
 from mirror.memory import Memory
 from mirror.poll import Poller, Source
 from mirror.press import Press
+from mirror.recheck.pictures import Pictures
 from mirror.signer import Signer, listing
 from mirror.state import State
 from mirror.stores import Store
@@ -112,6 +113,8 @@ def to_do(desk: Desk, *, now: int) -> list[Source] | None:
     )
     waits = waits or Backfills(desk.state.db).is_due(now=now)
     waits = waits or listing.is_due(desk.state.db, now=now)
+    if not waits and desk.poller.pictures:
+        waits = bool(Pictures(desk.state.db).due(now=now, most=1))
     sources = [source for source in desk.poller.sources if source.url in due]
     return sources if sources or waits else None
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from mirror.article.feeds.cap import newest
 from mirror.article.feeds.feed import MAX_FEED_BYTES, Feed
 from mirror.article.jobs import find_feeds
 from mirror.box import Refused
@@ -61,6 +62,7 @@ async def _get(poller: Poller, url: str) -> Fetched:
 
 async def _looked(poller: Poller, source: Source, feed: Feed, *, most: int) -> Looked:
     whole = sum(is_held(poller, source, entry) for entry in feed.entries)
-    newest = replace(feed, entries=feed.entries[:most])
-    found, *_ = await entries(poller, source, newest, Turn.of(poller.parallel, now=0))
+    some = newest(feed.entries, lambda entry: entry.published, most=most)
+    part = replace(feed, entries=tuple(some))
+    found, *_ = await entries(poller, source, part, Turn.of(poller.parallel, now=0))
     return Looked(source.url, feed, whole, found[::-1])

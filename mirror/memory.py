@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mirror.agenda import Agenda, Pace
+from mirror.agenda import Agenda, Lease, Pace
 from mirror.article.entry import Entry
 from mirror.backfill import Backfills, Order
 from mirror.formats.paths import short_id
@@ -16,6 +16,7 @@ from mirror.ledger import Ledger
 from mirror.poll import Found, Poll, Source
 from mirror.quarantine import Quarantine, Trouble
 from mirror.recheck import Recheck, Rechecks
+from mirror.recheck.pictures import Pictures
 from mirror.state import State
 
 LEASE_S = 120  # after a poll that a crash ended: a source that brings it about is not hammered
@@ -50,7 +51,7 @@ class Outcome:
     def trouble(self) -> Trouble | None:
         """Why its entry is not to be tried at every poll, if so."""
         found = self.found
-        if found.recheck or found.archived or not self.problem:
+        if found.recheck or found.archived or found.completes or not self.problem:
             return None
         kind: Literal["held", "refused"] = "held" if found.held else "refused"
         said = found.digest, kind, self.problem
@@ -89,15 +90,15 @@ class Memory:
         """Return the archives that are to go on now."""
         return Backfills(self.state.db).due(now=now, most=ORDERS)
 
-    def lease(self, due: Iterable[Source], *, now: int) -> None:
+    def lease(self, due: Iterable[Source], *, now: int) -> list[Lease]:
         """Note that these are being asked: not to be asked at once if that ends in a crash."""
         with self.state.transaction():
-            self.agenda.lease([source.url for source in due], now=now, lease_s=LEASE_S)
+            return self.agenda.lease([each.url for each in due], now=now, lease_s=LEASE_S)
 
-    def release(self, left: Iterable[Source]) -> None:
+    def release(self, left: Iterable[Lease]) -> None:
         """Note that these were not asked after all."""
         with self.state.transaction():
-            self.agenda.release(source.url for source in left)
+            self.agenda.release(left)
 
     def is_gone(self, found: Found, *, now: int) -> bool:
         """Note that a page was not there; return whether that has been so for long enough.
@@ -134,12 +135,7 @@ class Memory:
         """Remember what polls brought; `done` are those of which nothing is left."""
         with self.state.transaction():
             for each in outcomes:
-                if each.found.recheck:
-                    self._checked(each, each.found.recheck, now=now)
-                elif each.dealt:
-                    self._dealt(each, now=now)
-                elif each.found.held and each.found.entry and self.recheck:
-                    self._look_for(each, each.found.entry, now=now)
+                self._keep(each, now=now)
             self.quarantine.put([each.trouble for each in outcomes if each.trouble], now=now)
             for poll in done:
                 self._done(poll, now=now)
@@ -149,6 +145,19 @@ class Memory:
                         poll.source.url, poll.answer, now=now, pace=self.pace, jitter=self.jitter()
                     )
             self._keep_orders(polls, done, now=now)
+
+    def _keep(self, outcome: Outcome, *, now: int) -> None:
+        found = outcome.found
+        if found.visit:
+            Pictures(self.state.db).came(found.visit, now=now)
+        if found.completes:
+            return  # of its entry and its page there is nothing new
+        if found.recheck:
+            self._checked(outcome, found.recheck, now=now)
+        elif outcome.dealt:
+            self._dealt(outcome, now=now)
+        elif found.held and found.entry and self.recheck:
+            self._look_for(outcome, found.entry, now=now)
 
     def _keep_orders(self, polls: Sequence[Poll], done: Sequence[Poll], *, now: int) -> None:
         backfills, ended = Backfills(self.state.db), [each.order for each in done if each.order]

@@ -15,6 +15,9 @@ from pathlib import Path
 from mirror.errors import FormatError
 
 KEPT: list[bytes] = []
+CHECKED: list[int] = []
+"""How many turns others had had, of those that noted theirs in `TURNS`, when each was checked."""
+TURNS: list[None] = []
 WARM: list[str] = []
 
 X86 = os.uname().machine == "x86_64"
@@ -29,6 +32,23 @@ class Entry:
     raw: bytes
     links: tuple[str, ...]
     age: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Notes when it is made."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        CHECKED.append(len(TURNS))
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    title: str
+    chapters: tuple[Checked, ...]
+    index: tuple[str, ...] = ()
 
 
 def warm_up() -> None:
@@ -127,6 +147,14 @@ def print_much(body: bytes) -> str:
     print("x" * 1_000_000)
     print("x" * 1_000_000, file=sys.stderr)
     return "done"
+
+
+def book(body: bytes, *, chapters: int, words: int, index: int) -> Book:
+    return Book("A book", tuple(Checked(f"{n} " * words) for n in range(chapters)), ("x",) * index)
+
+
+def wrong_type_at_last(body: bytes) -> tuple[str, ...]:
+    return ("x",) * 1000 + (7,)  # type: ignore[return-value]
 
 
 def wrong_type(body: bytes) -> str:

@@ -19,6 +19,7 @@ PACE = Pace(120, 900)
 SAME, NEW = Answer(), Answer(changed=True)
 FAILED = Answer(problem="status 500", kind="failed")
 GONE = Answer(problem="status 410", kind="gone")
+LATER = Answer(problem="status 503", kind="later", retry_s=7200)
 
 KINDS = st.sampled_from(["", "failed", "later", "challenge", "robots", "missing"])
 ANSWERS = st.builds(
@@ -28,7 +29,7 @@ ANSWERS = st.builds(
     retry_s=st.integers(0, 10**12),
     changed=st.booleans(),
     fresh_s=st.integers(0, 10**12),
-    moved=st.sampled_from([None, "", MOVED, "https://else.example/"]),
+    moved=st.sampled_from(["", MOVED, "https://else.example/"]),
 )
 PACES = st.builds(Pace, st.integers(10, DAY_S), st.integers(10, 7 * DAY_S))
 JITTERS = st.floats(-1, 1)
@@ -189,6 +190,39 @@ def test_a_daemon_that_dies_of_an_answer_asks_for_it_after_its_lease(db: Databas
     assert ask(db, now=NOW + 501).due == NOW + 621
 
 
+@pytest.mark.parametrize("before", [(), (FAILED,), (LATER,), (GONE,)])
+def test_what_was_not_asked_after_all_is_due_when_it_was_before(
+    db: Database, before: tuple[Answer, ...]
+):
+    for answer in before:
+        ask(db, answer)
+    known = Agenda(db).asked(URL)
+    with db.transaction():
+        leases = Agenda(db).lease([URL], now=NOW + 60, lease_s=300)
+    leased = Agenda(db).asked(URL)
+    with db.transaction():
+        Agenda(db).release(leases)
+
+    assert leased.asked == NOW + 60
+    assert Agenda(db).asked(URL) == known
+
+
+def test_a_daemon_that_dies_asks_nobody_sooner_than_its_server_asked_for(db: Database):
+    ask(db, LATER)
+    with db.transaction():
+        Agenda(db).lease([URL], now=NOW + 60, lease_s=300)
+
+    assert [due(db, NOW + s) for s in (360, 7199, 7200)] == [False, False, True]
+
+
+def test_a_lease_of_what_was_noted_by_a_clock_that_ran_ahead_ends_with_it(db: Database):
+    ask(db, LATER, now=NOW + 10**6)
+    with db.transaction():
+        Agenda(db).lease([URL], now=NOW, lease_s=300)
+
+    assert [due(db, NOW + s) for s in (0, 299, 300)] == [False, False, True]
+
+
 def test_a_lease_of_a_clock_that_ran_ahead_holds_nothing(db: Database):
     with db.transaction():
         Agenda(db).lease([URL], now=NOW + 10**6, lease_s=300)
@@ -233,7 +267,7 @@ def test_what_is_gone_is_never_due_until_an_operators_own_asking_is_answered(db:
 # Where.
 
 
-def moved(to: str | None) -> Answer:
+def moved(to: str) -> Answer:
     return Answer(moved=to)
 
 
@@ -251,13 +285,12 @@ def test_sightings_of_one_address_count_in_a_row(db: Database, between: str):
     assert address(db, moved(MOVED)) == MOVED
 
 
-@pytest.mark.parametrize("between", [moved(None), FAILED])
-def test_an_answer_that_says_nothing_of_redirects_interrupts_no_row(db: Database, between: Answer):
-    assert address(db, *[moved(MOVED), between] * SIGHTINGS) == MOVED
+def test_a_failure_which_says_nothing_of_redirects_interrupts_no_row(db: Database):
+    assert address(db, *[moved(MOVED), FAILED] * SIGHTINGS) == MOVED
 
 
 def test_where_a_feed_moved_to_it_stays_though_no_redirect_is_seen_there(db: Database):
-    assert address(db, *[moved(MOVED)] * SIGHTINGS, moved(""), moved(None), moved("")) == MOVED
+    assert address(db, *[moved(MOVED)] * SIGHTINGS, moved(""), moved("")) == MOVED
 
 
 def test_a_feed_that_moves_on_is_asked_at_its_own_address_until_that_is_seen(db: Database):

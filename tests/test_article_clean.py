@@ -89,6 +89,68 @@ def test_a_table_of_data_is_kept_and_one_of_layout_is_not():
     )
 
 
+MEDALS = "<tr><th>Land<th>Gold" + "".join(
+    f'<tr><td><img src="/{n}.svg" width="20" alt="Flag of land {n}">Land {n}<td>{n}'
+    for n in range(1, 4)
+)
+CANDIDATES = "".join(
+    f'<tr><td><img src="/{n}.jpg"><td>Candidate {n}<td>Party {n}' for n in range(1, 4)
+)
+SECTIONS = "<tr><th>Year<th>Ships<tr><td colspan=2><h3>Before the war</h3><tr><td>1912<td>7"
+LISTS = "<tr><th>Port<th>Tides<tr><td>North<td><table><tr><td>high<td>4:10</table>"
+NEWS = f"<p>{'The harbour office counted the boats again. ' * 20}</p>"
+
+
+@pytest.mark.parametrize(
+    ("rows", "kept"),
+    [
+        (MEDALS, "<td>Flag of land 2 Land 2</td><td>2</td>"),
+        (CANDIDATES, "</figure></td><td>Candidate 3</td><td>Party 3</td>"),
+        (SECTIONS, '<td colspan="2"><strong>Before the war</strong></td>'),
+        (LISTS, "<td>high</td><td>4:10</td>"),
+        (MEDALS.replace("Flag of land 2", "LAND 2"), "<td>Land 2</td><td>2</td>"),
+    ],
+    ids=["icons", "photos", "headings", "tables", "icons of what is said"],
+)
+def test_a_table_of_data_stays_one_whatever_is_in_its_cells(rows: str, kept: str):
+    [block] = blocks(f"<table>{rows}</table>")
+
+    assert block.startswith("<table>")
+    assert kept in block
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        f'<tr><td><img src="/logo.png"><td><h1>Paper</h1><tr><td>Menu<td>{NEWS}',
+        f'<tr><th>Menu<th><img src="/logo.png"><tr><td>Weather<td>{NEWS}',
+        '<tr><td><img src="/1.jpg"><td><img src="/2.jpg">' * 3,
+        '<tr><td><img src="/1.jpg"><td>One picture, and what is said of it.',
+        "<tr><td>Left<td><table><tr><td>a<td>b</table>" * 3,
+        MEDALS.replace("<th>Land<th>Gold", "<td>Land<td><iframe src='/ad'></iframe>"),
+    ],
+    ids=["page", "page with headers", "gallery", "picture", "frame", "advertisement"],
+)
+def test_a_table_of_layout_is_unwrapped_whatever_it_looks_like(rows: str):
+    found = blocks(f"<table>{rows}</table>")
+
+    assert not found[0].startswith("<table>")
+    assert len(found) > 1
+
+
+def test_a_table_that_says_that_it_is_none_is_none():
+    found = blocks(f'<table role="presentation">{MEDALS}</table>')
+
+    assert not any("<table" in block for block in found)
+
+
+def test_tables_inside_each_other_are_read_in_no_time():
+    rows = "<tr><th>a<th>b" + "<tr><td>x<td>y" * 100
+    nested = f"<table>{rows}<tr><td>n<td>" * 25 + "</table>" * 25
+
+    assert len(blocks(nested + "<p>end</p>")) > 1
+
+
 def test_a_picture_becomes_a_link_with_caption_and_credit_of_their_own():
     assert blocks(
         '<figure><a href="/big"><img src="/p.jpg"></a><figcaption>A <em>ferry</em>. '
@@ -143,6 +205,43 @@ def test_footnotes_keep_their_links_under_own_ids():
         '<ol><li id="n2">note <a href="#n1">back</a></li></ol>',
         "<p>x</p>",
     )
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "https://h.example/news/1",
+        "http://h.example/news/1/",
+        "https://www.h.example/news/1?utm_source=rss&fbclid=x",
+        "/news/1",
+        "1",
+    ],
+)
+def test_a_footnote_that_is_linked_by_the_pages_whole_address_is_one(page: str):
+    assert blocks(
+        f'<p>text<sup><a href="{page}#fn%3A1" id="ref1">1</a></sup></p>'
+        f'<ol><li id="fn:1">note <a href="{page}#ref1">back</a></li></ol>'
+    ) == (
+        '<p>text<sup><a id="n1" href="#n2">1</a></sup></p>',
+        '<ol><li id="n2">note <a href="#n1">back</a></li></ol>',
+    )
+
+
+@pytest.mark.parametrize("page", ["https://h.example/news/2", "https://other.example/news/1"])
+def test_a_footnote_of_another_page_is_not_taken_for_the_texts_own(page: str):
+    assert blocks(f'<p><a href="{page}#fn1">1</a></p><p id="fn1">note</p>') == (
+        f'<p><a href="{page}#fn1">1</a></p>',
+        "<p>note</p>",
+    )
+
+
+def test_a_link_to_what_the_text_does_not_hold_leads_to_the_original_or_nowhere():
+    whole = "https://h.example/news/1#talk"
+
+    assert blocks(
+        f'<p><a href="{whole}">whole</a> <a id="up" href="#shut">part</a> <a href="#up">up</a></p>'
+        '<div hidden><p id="talk">comments</p><p id="shut">more</p></div>'
+    ) == (f'<p><a href="{whole}">whole</a> <a id="n1"></a>part <a href="#n1">up</a></p>',)
 
 
 def test_language_and_direction_of_a_part_are_kept():

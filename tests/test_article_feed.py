@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirror.article.entry import MAX_NAME_CHARS, MAX_TAGS
+from mirror.article.feeds.cap import MAX_ENTRIES
 from mirror.article.feeds.feed import MAX_FEED_BYTES, Entry, Feed, fingerprint, parse_feed
-from mirror.article.feeds.prolog import MAX_ENTRIES
 from mirror.article.text import plain, single_spaced, without_controls
 from mirror.errors import FormatError
 

@@ -11,6 +11,8 @@ from dataclasses import replace
 from io import BytesIO
 
 import pytest
+from hostile.corpus import items
+from hostile.through import Way
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
@@ -383,6 +385,20 @@ async def test_a_bomb_ends_neither_the_worker_nor_the_next_job(box: Box):
         assert isinstance(refused, Refused)
         assert not refused.killed, refused
         assert isinstance(await box.run(encode, sound, url=URL), Picture)
+
+
+async def test_of_files_that_are_more_than_a_picture_only_that_is_published():
+    wanted = {"jpeg_and_archive", "jpeg_and_page", "jpeg_with_a_place", "jpeg_turned", "a_page"}
+    hostile = [item for item in items() if item.kind == "picture" and item.name in wanted]
+    async with Box(workers=1) as box:
+        way = Way(box)
+        outcomes = {item.name: await way.through(item) for item in hostile}
+    webps = [webp for outcome in outcomes.values() for webp in outcome.webps]
+
+    assert outcomes.keys() == wanted
+    assert {name for name, outcome in outcomes.items() if not outcome.webps} == {"a_page"}
+    assert {chunk for webp in webps for chunk in chunks_of(webp)} == {b"VP8 "}
+    assert all(len(webp) <= MAX_LARGE_BYTES for webp in webps)
 
 
 async def test_the_worst_pictures_are_done_within_the_limits_of_a_job(box: Box):

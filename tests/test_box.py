@@ -7,23 +7,25 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import box_jobs
 import pytest
-from box_jobs import Entry
+from box_jobs import Book, Checked, Entry
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from mirror.box import Box, Limits, Refused
-from mirror.box_worker import HEAD, Wire
+from mirror.box_worker import HEAD, PART_BYTES, PART_ELEMENTS, Wire
 
 Job = Callable[..., object]
 
 MIB = 1 << 20
 WIRE = Wire.of(box_jobs.echo)
+BOOKS = Wire.of(box_jobs.book)
 ENTRY = Entry("заголовок\x00", b"\xff\x00", ("a", "b"), 7)
 
 
@@ -68,6 +70,41 @@ async def test_a_job_answers_with_the_type_it_promises(box: Box):
     answer = await box.run(box_jobs.echo, b"\x00\xfe" * 9, entry=ENTRY, count=2, flag=True)
 
     assert answer == (Entry(ENTRY.title, b"\x00\xfe" * 9, ENTRY.links, 7),) * 2
+
+
+@pytest.mark.parametrize(
+    ("chapters", "words", "index"),
+    [(0, 0, 0), (1, 300_000, 0), (0, 0, 5000), (1000, 1, 10), (30, 30_000, 300)],
+)
+async def test_an_answer_of_any_length_is_the_same(box: Box, chapters: int, words: int, index: int):
+    answer = await box.run(box_jobs.book, b"", chapters=chapters, words=words, index=index)
+
+    assert answer == box_jobs.book(b"", chapters=chapters, words=words, index=index)
+
+
+async def test_others_have_their_turn_while_a_long_answer_is_checked(box: Box):
+    async def note_turns() -> None:
+        while True:
+            box_jobs.TURNS.append(None)
+            await asyncio.sleep(0)
+
+    box_jobs.CHECKED.clear()
+    noting = asyncio.create_task(note_turns())
+    await box.run(box_jobs.book, b"", chapters=1000, words=1, index=0)
+    noting.cancel()
+
+    assert len(box_jobs.CHECKED) == 1000
+    assert max(Counter(box_jobs.CHECKED).values()) <= PART_ELEMENTS
+
+
+async def test_an_error_in_the_midst_of_an_answer_costs_no_worker(box: Box):
+    pid = await box.run(box_jobs.pid, b"")
+    outcome = await box.run(box_jobs.wrong_type_at_last, b"")
+
+    assert outcome == Refused(
+        "wrong_type_at_last: crashed: PydanticSerializationError", killed=False
+    )
+    assert await box.run(box_jobs.pid, b"") == pid
 
 
 async def test_options_not_given_are_the_jobs_own_defaults(box: Box):
@@ -296,6 +333,13 @@ async def test_a_forged_length_is_neither_waited_for_nor_allocated(box: Box):
     assert outcome == Refused(f"killed: an answer of more than {4 * MIB} bytes", killed=True)
 
 
+async def test_a_forged_answer_without_end_is_given_up(box: Box):
+    part = b'["' + b"x" * (MIB - 4) + b'"]'
+    outcome = await box.run(box_jobs.forge, (HEAD.pack(b"p", MIB) + part) * 5)
+
+    assert outcome == Refused(f"killed: an answer of more than {4 * MIB} bytes", killed=True)
+
+
 async def test_half_an_answer_ends_at_the_time_limit():
     async with small(wall_s=0.3) as box:
         outcome = await box.run(box_jobs.forge, HEAD.pack(b"a", 9) + b"[")
@@ -477,6 +521,19 @@ def test_an_answer_is_of_the_promised_type_or_refused(text: bytes):
         return
 
     assert all(isinstance(entry, Entry) for entry in answer)
+
+
+@given(st.lists(st.text() | st.integers(1, 2 * PART_BYTES).map("x".__mul__), max_size=200))
+def test_no_part_of_an_answer_is_long_unless_an_element_is(texts: list[str]):
+    book = Book("A book", tuple(map(Checked, texts)), tuple(texts[::2]))
+    parts = list(BOOKS.parts(book))
+    checked = [BOOKS.checked(part) for part in parts]
+
+    assert BOOKS.joined(checked) == book
+    assert all(
+        len(text) <= PART_BYTES or max(len(part.chapters), len(part.index)) == 1
+        for text, part in zip(parts, checked, strict=True)
+    )
 
 
 def test_a_wrong_answer_is_given_up_at_its_first_error():

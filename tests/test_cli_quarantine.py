@@ -67,12 +67,20 @@ def test_what_is_in_trouble_is_shown_with_its_reason_below(operator: Operator):
 
     title, columns, *rows = operator.out.splitlines()
 
-    assert title == "2 in quarantine"
+    assert title == "2 in quarantine: left out, while all else is published"
     assert columns.split()[0] == "ID"
     assert rows[0].split()[0] == FIRST
     assert rows[0].split()[-2:] == ["refused", LINK]
     assert rows[1].split() == ["page:", "no", "text"]
     assert (rows[2].split()[0], rows[3].strip()) == (SECOND, "status 500")
+    assert [line.partition(":")[0] for line in rows[5:8]] == ["refused", "held", "dropped"]
+
+
+def test_a_reason_is_shown_without_the_name_above_it(operator: Operator):
+    operator.put(replace(REFUSED, reason=f"{FEED}: {LINK}: page: no text"))
+    operator("list")
+
+    assert operator.out.splitlines()[3].strip() == f"{FEED}: page: no text"
 
 
 def test_nothing_in_trouble_is_said_in_a_line(operator: Operator):
@@ -98,7 +106,7 @@ def test_when_each_is_tried_is_said(operator: Operator):
     operator("drop", SECOND)
     operator("list")
 
-    assert operator.out.startswith("2 in quarantine; 1 dropped\n")
+    assert operator.out.startswith("2 in quarantine; 1 dropped: left out, ")
     assert all(each in operator.out for each in ("on your word", "at the next look", "when edited"))
 
 
@@ -107,7 +115,7 @@ def test_nothing_that_a_source_sent_steers_the_terminal(operator: Operator):
     operator("list")
 
     assert not set(operator.out) & set("\x1b\x9b\x07")
-    assert len(operator.out.splitlines()) == 4
+    assert operator.out.splitlines()[4:5] == [""]
 
     operator("list", "--json")
 

@@ -1,12 +1,17 @@
 """The verb `source check`: what an operator sees of a newsroom before anything is signed."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import newsroom as newsrooms
 import pytest
-from newsroom import Item, Newsroom, feed, item, page
+from fetch_proxies import Seen, ssh_socks
+from newsroom import PARAGRAPH, Item, Newsroom, feed, item, page
 
 from mirror import cli
 
@@ -31,9 +36,11 @@ class Operator:
         self.out = self.err = ""
 
     def __call__(self, path: str, *more: object) -> int:
-        asked = "source", "check", self.newsroom.url(path), "--allow-host", self.newsroom.address
+        return self.at(self.newsroom.url(path), "--allow-host", self.newsroom.address, *more)
+
+    def at(self, *asked: object) -> int:
         with pytest.raises(SystemExit) as ended:
-            cli.main([str(each) for each in (*asked, *more)])
+            cli.main([str(each) for each in ("source", "check", *asked)])
         self.out, self.err = self.capsys.readouterr()
         assert isinstance(ended.value.code, int)
         return ended.value.code
@@ -85,6 +92,16 @@ def test_programs_get_json(look: Operator):
     assert (first["title"], first["from"], first["partial"]) == ("Story number 1", "feed", False)
 
 
+def test_the_newest_entries_are_looked_at_wherever_they_stand(look: Operator):
+    dates = [f"{day} Nov 2026 06:30:00 GMT" for day in (16, 17, 18)]
+    some = [item(number, date=date) for number, date in enumerate(dates)]
+    look.newsroom.says("/feed", feed(*some), content_type=RSS)
+    assert look("/feed", "--json", "--most", "1") == 0
+    [found] = json.loads(look.out)["found"]
+
+    assert found["title"] == "Story number 2"
+
+
 def test_the_text_may_be_had_from_elsewhere_to_compare(look: Operator):
     assert look("/feed", "--text", "feed") == 0
     assert "from its page" not in look.out
@@ -106,17 +123,82 @@ def test_a_browser_is_shown_the_first_page(look: Operator, monkeypatch: pytest.M
     assert [address.startswith("file:///") for address in opened] == [True]
 
 
-def test_settings_say_how_it_is_looked_at(look: Operator, tmp_path: Path):
-    url = look.newsroom.url("/feed")
-    file = tmp_path / "mirror.toml"
-    rule = '[[sites]]\nhost = "127.0.0.1"\ntext = "article p"\n'
-    file.write_text(
-        f'[newsroom]\nname = "N"\norigin = "t.example/n"\n[[feeds]]\nurl = "{url}"\n{rule}'
-    )
+def settings(folder: Path, url: str, *, fetch: str = "", more: str = "") -> Path:
+    named = f'[newsroom]\nname = "N"\norigin = "t.example/n"\n[[feeds]]\nurl = "{url}"\n'
+    file = folder / "mirror.toml"
+    file.write_text(f"{named}{more}\n[fetch]\n{fetch}\n")
+    return file
 
-    assert look("/feed", "-c", file) == 0
-    assert "the rules for 127.0.0.1 find no text" not in look.out
+
+def test_settings_say_how_it_is_looked_at(look: Operator, tmp_path: Path):
+    own = f'<p class="own">The whole story. {PARAGRAPH * 3}</p>'
+    story = page("A teaser").replace("<p>", f"{own}<p>", 1)
+    look.newsroom.says("/story", story)
+    seen = []
+    for number, rule in enumerate(['text = ".own"', 'text = "article blockquote"']):
+        more = f'[[sites]]\nhost = "127.0.0.1"\n{rule}\n'
+        file = settings(tmp_path, look.newsroom.url("/feed"), more=more)
+        assert look("/feed", "-c", file, "--out", tmp_path / str(number)) == 0
+        kept = (tmp_path / str(number) / "2.html").read_text()
+        seen.append(("The whole story." in kept, "1. The harbour" in kept))
+        missed = "the rules for 127.0.0.1 find no text" in look.out
+        assert missed == ("blockquote" in rule)
+
+    assert seen == [(True, False), (True, True)]
     assert not (tmp_path / "state.db").exists()
+
+
+@contextmanager
+def elsewhere(opened: AbstractAsyncContextManager[Seen]) -> Iterator[Seen]:
+    """Keep a proxy open in a thread with a loop of its own: the command runs one itself."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="proxy")
+    thread.start()
+
+    def wait(work: Coroutine[None, None, Any]) -> Any:  # noqa: ANN401
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    try:
+        seen = wait(opened.__aenter__())
+        try:
+            yield seen
+        finally:
+            wait(opened.__aexit__(None, None, None))
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+@pytest.mark.parametrize("with_settings", [False, True])
+def test_who_sits_behind_a_censor_looks_over_a_proxy(
+    look: Operator, tmp_path: Path, *, with_settings: bool
+):
+    url = "http://news.example/feed"
+    look.newsroom.says("/feed", feed(item(1)), content_type=RSS)
+    down = 'proxy = "socks5h://127.0.0.1:9"'
+    more = ("-c", settings(tmp_path, url, fetch=down)) if with_settings else ()
+    with elsewhere(ssh_socks({("news.example", 80): look.newsroom.address})) as seen:
+        assert look.at(url, "--proxy", f"socks5h://{seen.address}", *more) == 0
+
+    assert "Story number 1" in look.out
+    assert set(seen.targets) == {("news.example", 80)}
+
+
+def test_the_proxy_of_the_settings_can_be_left_out(look: Operator, tmp_path: Path):
+    down = 'proxy = "socks5h://127.0.0.1:9"'
+    file = settings(tmp_path, look.newsroom.url("/feed"), fetch=down)
+
+    assert look("/feed", "-c", file) == 1
+    assert "proxy 127.0.0.1:9: cannot be reached" in look.err
+    assert look("/feed", "-c", file, "--proxy", "") == 0
+
+
+@pytest.mark.parametrize("text", ["127.0.0.1:9050", "ftp://127.0.0.1:1", "socks5h://me:hush@:1"])
+def test_what_is_no_proxy_is_refused_without_repeating_it(look: Operator, text: str):
+    assert look("/feed", "--proxy", text) == 2
+    assert "SCHEME://[USER:PASSWORD@]HOST:PORT was expected" in look.err
+    assert "hush" not in look.err
 
 
 def test_a_private_address_is_refused_unless_it_is_named(

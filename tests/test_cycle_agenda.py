@@ -108,8 +108,8 @@ def offers(newsroom: Newsroom, *numbers: int, path: str = FEED, **headers: str) 
     newsroom.says(path, feed(*map(item, numbers)), content_type=RSS, **headers)
 
 
-def says_no(newsroom: Newsroom, path: str, status: int, retry: str) -> None:
-    newsroom.answers[path] = newsrooms.Answer(b"no", status, {"Retry-After": retry})
+def says_no(newsroom: Newsroom, path: str, status: int, retry: str, body: bytes = b"no") -> None:
+    newsroom.answers[path] = newsrooms.Answer(body, status, {"Retry-After": retry})
 
 
 def leads(newsroom: Newsroom, path: str, to: str, status: int = 301) -> None:
@@ -219,6 +219,60 @@ async def test_an_answer_with_nothing_new_says_anew_how_long_it_is_fresh(
     assert await mirror.waits(3) == [600] * 3
 
 
+@pytest.mark.parametrize("unchanged", [304, 200])
+async def test_a_feeds_own_word_of_its_freshness_counts_until_it_says_another(
+    mirror: Mirror, newsroom: Newsroom, unchanged: int
+):
+    found = []
+    for minutes in (15, 20):
+        body = feed(item(minutes)).replace("<description>", f"<ttl>{minutes}</ttl><description>", 1)
+        etag = {"etag": f'"{minutes}"'} if unchanged == 304 else {}
+        newsroom.says(FEED, body, content_type=RSS, **etag)
+        found += await mirror.waits(3)
+
+    assert found == [900] * 3 + [1200] * 3
+    assert newsroom.statuses == [200, unchanged, unchanged] * 2
+
+
+@pytest.mark.parametrize(
+    ("said", "wait_s"),
+    [({}, 600), ({"Cache-Control": "max-age=900"}, 900), ({"Cache-Control": "no-cache"}, 300)],
+)
+async def test_what_a_304_says_of_freshness_counts_and_else_what_was_said_before(
+    mirror: Mirror, newsroom: Newsroom, said: dict[str, str], wait_s: int
+):
+    offers(newsroom, 1, etag='"1"', cache_control="max-age=600")
+    first = await mirror.waits(1)
+    newsroom.answers[FEED] = newsrooms.Answer(status=304, headers=said)
+    second = await mirror.waits(1)
+    newsroom.answers[FEED] = newsrooms.Answer(status=304)
+
+    assert (first, second) == ([600], [wait_s])
+    assert await mirror.waits(1) == [max(wait_s, 450)]
+
+
+async def test_a_304_does_not_make_a_feed_fresh_for_less_than_its_own_word(
+    mirror: Mirror, newsroom: Newsroom
+):
+    body = feed(item(1)).replace("<description>", "<ttl>10</ttl><description>", 1)
+    newsroom.says(FEED, body, content_type=RSS, etag='"1"')
+    await mirror.waits(1)
+    newsroom.answers[FEED] = newsrooms.Answer(status=304, headers={"Cache-Control": "max-age=60"})
+
+    assert await mirror.waits(2) == [600, 600]
+
+
+@pytest.mark.parametrize("status", [202, 403, 429, 503])
+async def test_an_anti_bot_page_may_say_when_to_come_again(
+    mirror: Mirror, newsroom: Newsroom, status: int
+):
+    page = b"<script src=/cdn-cgi/challenge-platform/x.js>"
+    says_no(newsroom, FEED, status, str(SILENCE_S), page)
+
+    assert await mirror.waits(1) == [SILENCE_S]
+    assert mirror.known().state == "challenge"
+
+
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
     "retry", [str(SILENCE_S), formatdate(NOW + SILENCE_S, usegmt=True)], ids=["seconds", "date"]
@@ -324,6 +378,28 @@ async def test_a_feed_that_moved_for_good_is_asked_there_after_three_sightings(
     assert mirror.known().moved == newsroom.url(MOVED)
 
 
+async def test_a_move_to_what_has_not_changed_is_a_move(mirror: Mirror, newsroom: Newsroom):
+    leads(newsroom, FEED, MOVED)
+    offers(newsroom, 1, path=MOVED, etag='"1"')
+    await mirror.waits(SIGHTINGS + 1)
+
+    assert newsroom.asked == [FEED, MOVED] * SIGHTINGS + [MOVED]
+    assert newsroom.statuses == [301, 200] + [301, 304] * (SIGHTINGS - 1) + [304]
+
+
+async def test_what_has_not_changed_at_its_own_address_has_not_moved(
+    mirror: Mirror, newsroom: Newsroom
+):
+    leads(newsroom, FEED, MOVED)
+    offers(newsroom, 1, path=MOVED, etag='"1"')
+    await mirror.waits(SIGHTINGS - 1)
+    offers(newsroom, 1, etag='"1"')
+    await mirror.waits(1)
+
+    assert newsroom.statuses[-1] == 304
+    assert (mirror.known().moved, mirror.known().sightings) == ("", 0)
+
+
 @pytest.mark.parametrize("status", [302, 303, 307])
 async def test_a_feed_that_is_elsewhere_for_now_is_asked_at_its_own_address(
     mirror: Mirror, newsroom: Newsroom, status: int
@@ -421,6 +497,27 @@ async def test_a_feed_whose_poll_was_broken_off_is_due_at_once(mirror: Mirror, n
 
     assert summary
     assert summary.new == 1
+
+
+async def test_what_asks_a_feed_too_soon_and_is_broken_off_makes_it_due_no_sooner(
+    mirror: Mirror, newsroom: Newsroom
+):
+    says_no(newsroom, FEED, 503, str(SILENCE_S))
+    await mirror.tick()
+    before = mirror.known()
+    mirror.clock.now += 60
+    gate = Gate(mirror.fetcher, FEED)
+    mirror.fetcher = gate  # type: ignore[assignment]
+    task = asyncio.create_task(mirror.once())
+    async with asyncio.timeout(10):
+        await gate.reached.wait()
+    killed = mirror.due(later_s=2 * LEASE_S)  # what a crash would leave
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert killed == []
+    assert mirror.known() == before
 
 
 async def test_a_full_disk_makes_due_what_was_not_kept_and_no_feed_that_was_dealt_with(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from mirror.errors import FetchError
-from mirror.fetch import Fetched, Fetcher, Secret
-from mirror.fetch.answers import MAX_FRESH_S, MAX_RETRY_S, _max_age_s, _retry_s
+from mirror.fetch import Fetched, Fetcher, Secret, Unchanged, Validators
+from mirror.fetch.answers import MAX_FRESH_S, MAX_RETRY_S, _fresh_s, _retry_s
 
 NOON = 1_795_003_200.0  # 18 Nov 2026 12:00:00 UTC
 
@@ -59,7 +59,8 @@ async def test_an_anti_bot_page_is_a_kind_of_its_own(status: int):
     async with answer(b"", status, cf_mitigated="challenge", Retry_After="60") as host:
         error = await failure(host)
 
-    assert (error.kind, error.retry_s) == ("challenge", 0)
+    assert (error.kind, error.retry_s) == ("challenge", 60)
+    assert "try again after 60 s" in str(error)
 
 
 async def test_what_is_refused_or_never_comes_has_only_failed():
@@ -164,9 +165,40 @@ async def test_how_long_an_answer_stays_fresh_is_told_up_to_a_week(
     assert fetched.max_age_s == max_age_s
 
 
+@pytest.mark.parametrize(
+    ("statuses", "moved"), [([], False), ([301, 308], True), ([302], False), ([301, 302], False)]
+)
+@pytest.mark.parametrize(
+    ("fields", "max_age_s"), [({}, None), ({"Cache-Control": "max-age=60"}, 60),
+                              ({"Cache-Control": "no-cache"}, 0)],
+)  # fmt: skip
+async def test_what_has_not_changed_may_have_moved_and_says_anew_how_long_it_is_fresh(
+    statuses: list[int], fields: dict[str, str], max_age_s: int | None, *, moved: bool
+):
+    async def handler(request: web.Request) -> web.Response:
+        step = int(request.path.strip("/"))
+        if step < len(statuses):
+            return web.Response(status=statuses[step], headers={"Location": f"/{step + 1}"})
+        return web.Response(status=304, headers=fields)
+
+    async with site(handler) as host, Fetcher(allow_hosts=[host]) as fetcher:
+        asked = {"max_bytes": 9, "validators": Validators(etag='"1"'), "accept": "*/*"}
+        told = await fetcher.get(f"http://{host}/0", **asked, told=True)
+        untold = await fetcher.get(f"http://{host}/0", **asked)
+
+    assert told == Unchanged(f"http://{host}/{len(statuses)}" if moved else "", max_age_s)
+    assert untold is None
+
+
+async def test_an_anti_bot_page_that_breaks_off_is_known_by_its_marks():
+    head = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 999\r\n\r\n"
+    async with raw(head + b"<script src=/cdn-cgi/challenge-platform/x.js>") as host:
+        assert (await failure(host)).kind == "challenge"
+
+
 @given(st.text() | st.from_regex(r"(max-age ?=.{0,12},? ?){1,3}"))
 def test_no_cache_control_does_anything_but_give_seconds_of_a_week(text: str):
-    assert 0 <= _max_age_s(text) <= MAX_FRESH_S
+    assert 0 <= _fresh_s(text) <= MAX_FRESH_S
 
 
 @pytest.mark.parametrize(

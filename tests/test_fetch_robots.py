@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 from aiohttp import web
@@ -228,8 +229,7 @@ async def test_a_crawl_delay_is_kept_though_another_origin_of_the_host_asks_for_
     start = time.monotonic()
     async with asyncio.timeout(5) as limit:
         for delay_s in (0.2, 0.0, 0.2):
-            async with turns.turn("news.test", limit, delay_s=delay_s):
-                pass
+            await turns.take("news.test", limit, partial(asyncio.sleep, 0), delay_s=delay_s)
 
     assert time.monotonic() - start >= 0.2
 
@@ -351,6 +351,11 @@ async def test_more_rules_than_anyone_needs_are_refused(text: str):
     assert error.kind == "failed"
 
 
+async def ask(kept: robots_module.Robots, url: str) -> float:
+    async with asyncio.timeout(None) as limit:
+        return await kept.ask(URL(url), limit)
+
+
 async def test_what_is_kept_of_all_origins_is_bounded(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(robots_module, "MAX_ORIGINS", 3)
     read: list[str] = []
@@ -361,11 +366,11 @@ async def test_what_is_kept_of_all_origins_is_bounded(monkeypatch: pytest.Monkey
 
     kept = robots_module.Robots("Tamizdat", answer, time.time)
     for host in ["a", "b", "c", "a", "d", "a", "b"]:
-        await kept.ask(URL(f"http://{host}/"))
+        await ask(kept, f"http://{host}/")
 
     assert read == ["a", "b", "c", "d", "b"]
     with pytest.raises(FailedError, match="more than"):
-        await kept.ask(URL("http://big/"))
+        await ask(kept, "http://big/")
 
 
 async def test_the_bytes_kept_of_all_origins_together_are_bounded():
@@ -377,7 +382,7 @@ async def test_the_bytes_kept_of_all_origins_together_are_bounded():
 
     kept = robots_module.Robots("Tamizdat", answer, time.time)
     for number in [0, 1, 2, 3, 3, 0]:
-        await kept.ask(URL(f"http://host{number}/"))
+        await ask(kept, f"http://host{number}/")
 
     assert read == ["host0", "host1", "host2", "host3", "host0"]
 

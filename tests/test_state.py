@@ -229,7 +229,7 @@ def test_a_newer_programs_database_is_refused(file: Path):
     db = sqlite3.connect(file)
     db.execute("PRAGMA user_version=99")
     db.close()
-    with pytest.raises(StateError, match="schema 99, this program knows 4"):
+    with pytest.raises(StateError, match="schema 99, this program knows 5"):
         reopened(file)
 
 

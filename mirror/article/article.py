@@ -40,7 +40,7 @@ class Article:
     gone: str = ""
     """The day since which the source no longer has it, "" while it has."""
     pictures: tuple[Picture, ...] = ()
-    """Those of the pictures in `blocks` that could be had."""
+    """Those of the pictures in `blocks` that could be had, or may come."""
 
     @property
     def digest(self) -> bytes:

@@ -9,10 +9,11 @@ from mirror.article.extraction import extract
 from mirror.article.extraction.extract import Told
 from mirror.article.extraction.siterules import SiteRules
 from mirror.article.feeds import feed
+from mirror.article.feeds.chosen import Choice, Chosen, chosen
 from mirror.article.feeds.discover import feeds_in
 from mirror.article.feeds.feed import Feed
 from mirror.article.feeds.fields import AS_IT_SAYS, Reading
-from mirror.article.feeds.sitemap import Sitemap, parse_sitemap
+from mirror.article.feeds.sitemap import parse_sitemap
 from mirror.article.picture import Picture
 from mirror.errors import FormatError
 
@@ -77,9 +78,9 @@ def read_picture(body: bytes, *, url: str, large_px: int = 0) -> Picture:
     return pixels.encode(body, url=url, large_px=large_px)
 
 
-def read_sitemap(body: bytes, *, url: str) -> Sitemap:
-    """See `mirror.article.feeds.sitemap.parse_sitemap`."""
-    return parse_sitemap(body, url=url)
+def read_sitemap(body: bytes, *, url: str, choice: Choice) -> Chosen:
+    """See `mirror.article.feeds.sitemap.parse_sitemap` and `mirror.article.feeds.chosen`."""
+    return chosen(parse_sitemap(body, url=url), choice)
 
 
 def find_feeds(body: bytes, *, url: str, content_type: str) -> tuple[str, ...]:

@@ -20,7 +20,8 @@ _ADDRESS = re.compile(r'<a itemprop="contentUrl" href="([^"]*)"')
 class Picture:
     """A picture of the source's at `url`, made anew: a WebP of at most 12,000 bytes.
 
-    `large` is the same in more detail, or empty; sizes are in pixels, of `webp`.
+    `large` is the same in more detail, or empty; sizes are in pixels, of `webp`. Where that is
+    empty, the picture could not be had yet, and may come.
     """
 
     url: str
@@ -28,6 +29,16 @@ class Picture:
     width: int
     height: int
     large: bytes = b""
+
+
+def lacking(url: str) -> Picture:
+    """Return what stands for a picture that may come."""
+    return Picture(url, b"", 0, 0)
+
+
+def had(pictures: Sequence[Picture]) -> tuple[Picture, ...]:
+    """Return those of `pictures` that there are."""
+    return tuple(each for each in pictures if each.webp)
 
 
 def name(webp: bytes) -> str:

@@ -53,10 +53,11 @@ async def desk(path: Path, settings: Settings | None = None) -> AsyncIterator[De
     try:
         signer = Signer(keys, state, trusted, _masthead(settings), settings.newsroom.lang)
         async with fetcher_of(settings, folder) as fetcher, _box(settings) as box:
-            poller = poller_of(settings, state, fetcher, box)
+            store = DirStore(site)
+            poller = dataclasses.replace(poller_of(settings, state, fetcher, box), kept=store.get)
             times = settings.schedule.interval_s, settings.publish.delay_s
             yield Desk(
-                *(poller, signer, DirStore(site), *times, Dag(state.db, site)),
+                *(poller, signer, store, *times, Dag(state.db, site)),
                 shortest_s=settings.schedule.shortest_s,
                 recheck=settings.schedule.recheck,
                 jitter=lambda: random.uniform(-1, 1),  # noqa: S311  no secret hangs on it

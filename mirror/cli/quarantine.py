@@ -16,6 +16,15 @@ from mirror.quarantine import Quarantine, Trouble
 
 SHORT = 8  # characters of an id: of 10,000 entries two share one in a hundred mirrors, and are told
 
+WORDS = (
+    "",
+    "refused: no article could be made of it; killed: reading it took too much time or memory",
+    "held: its page could not be had, and is asked for again by itself",
+    "dropped: left out on your word",
+    "`mirror quarantine retry ID` has one tried at the next look at its feed;",
+    "`mirror quarantine drop ID` leaves it out until it is edited",
+)
+
 
 def add(verbs: Verbs) -> None:
     """Add the verb, and its three words."""
@@ -42,15 +51,23 @@ def _list(beside: Beside, arguments: argparse.Namespace) -> int:
         return DONE
     dropped = sum(each.kind == "dropped" for each in troubles)
     more = f"; {dropped} dropped" if dropped else ""
-    say(f"{len(troubles) - dropped} in quarantine{more}")
+    told = ": left out, while all else is published" if len(troubles) > dropped else ""
+    say(f"{len(troubles) - dropped} in quarantine{more}{told}")
     if troubles:
         say(f"{'ID':{SHORT}}  {'SINCE':20}  {'TRIES':5}  {'NEXT TRY':20}  {'KIND':7}  ENTRY")
     for each in troubles:
         since, due = encode_time(each.since), _due(each)
         columns = f"{since}  {each.tries:5}  {due:20}  {each.kind:7}"
         say(f"{id_of(each)[:SHORT]}  {columns}  {each.name}".rstrip())
-        say(f"{'':{SHORT}}  {each.reason}")
+        say(f"{'':{SHORT}}  {_reason(each)}")
+    for line in WORDS if troubles else ():
+        say(line)
     return DONE
+
+
+def _reason(trouble: Trouble) -> str:
+    """Return the reason without the entry's name, which stands above it."""
+    return trouble.reason.replace(f" {trouble.name}:", "", 1)
 
 
 def _due(trouble: Trouble) -> str:

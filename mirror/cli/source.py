@@ -11,6 +11,7 @@ from typing import Any
 from mirror import build, init
 from mirror.article.article import Article
 from mirror.article.picture import files as picture_files
+from mirror.article.picture import had
 from mirror.article.render.page import Masthead, render
 from mirror.article.text import visible_text
 from mirror.cli import backfill
@@ -27,6 +28,7 @@ from mirror.cli.terminal import (
     verb,
 )
 from mirror.errors import FormatError, SettingsError
+from mirror.fetch import Proxy
 from mirror.formats.url import canonical_url
 from mirror.look import Looked, look
 from mirror.poll import Found
@@ -45,11 +47,22 @@ def add(verbs: Verbs) -> None:
     check.add_argument("url", metavar="URL", help="a feed, or a page that names its feeds")
     check.add_argument("-c", "--config", type=Path, metavar="FILE", help="with these settings")
     check.add_argument("--text", choices=("auto", "feed", "page"), help="where the text comes from")
+    words = 'ask over it, such as socks5h://127.0.0.1:9050; "" for none, whatever the settings say'
+    check.add_argument("--proxy", type=_proxy, metavar="URL", help=words)
     check.add_argument("--most", type=count, default=MOST, metavar="N", help="entries, the newest")
     check.add_argument("--out", type=Path, metavar="DIR", help="keep the rendered pages there")
     check.add_argument("--open", action="store_true", help="show the rendered pages in a browser")
     add_allow_host(check, "ask HOST:PORT although it is private")
     backfill.add(kinds)
+
+
+def _proxy(text: str) -> str:
+    try:
+        if text:
+            Proxy.parse(text)
+    except ValueError as e:
+        raise argparse.ArgumentTypeError(str(e)) from e
+    return text
 
 
 def _check(arguments: argparse.Namespace) -> int:
@@ -80,19 +93,21 @@ async def _looked(arguments: argparse.Namespace) -> Looked:
 def _settings(arguments: argparse.Namespace) -> tuple[Settings, Path]:
     """Return settings in which the address is a feed, and the folder that they are in."""
     url, text = arguments.url, {"text": arguments.text} if arguments.text else {}
+    over = {} if arguments.proxy is None else {"proxy": arguments.proxy}
     try:
         canonical_url(url)
     except FormatError as e:
         raise SettingsError(f"{url!r:.100}: an address, https://…, was expected") from e
     if arguments.config is None:
         newsroom = {"name": url[:200], "origin": "look.example/before"}
-        value = {"newsroom": newsroom, "feeds": [{"url": url, **text}]}
+        value = {"newsroom": newsroom, "feeds": [{"url": url, **text}], "fetch": over}
         known = Settings.load(init.example()).sites
         return Settings.of(value, Path("source")).model_copy(update={"sites": known}), Path()
     settings = Settings.load(arguments.config)
     named = [feed.model_copy(update=text) for feed in settings.feeds if feed.url == url]
     feeds = named or [FeedSettings(url=url, **text)]
-    return settings.model_copy(update={"feeds": feeds}), arguments.config.parent
+    fetch = settings.fetch.model_copy(update=over)
+    return settings.model_copy(update={"feeds": feeds, "fetch": fetch}), arguments.config.parent
 
 
 def _written(looked: Looked, arguments: argparse.Namespace) -> list[Path]:
@@ -156,7 +171,7 @@ def _lines(number: int, found: Found) -> Iterator[str]:
     yield f"     {article.published or 'undated'}, {by}, {article.lang or 'no language'}"
     where = "its page" if found.entry else "the feed"
     part = ", only a part" if article.partial else ""
-    yield f"     {_size(article)} from {where}{part}, {len(article.pictures)} pictures"
+    yield f"     {_size(article)} from {where}{part}, {len(had(article.pictures))} pictures"
     if found.alert:
         yield f"     look: {found.alert}"
 
@@ -190,7 +205,7 @@ def _entry(found: Found) -> dict[str, Any]:
         "lang": article.lang,
         "characters": len(visible_text(" ".join(article.blocks))),
         "partial": article.partial,
-        "pictures": len(article.pictures),
+        "pictures": len(had(article.pictures)),
         "from": "page" if found.entry else "feed",
         "alert": found.alert,
     }

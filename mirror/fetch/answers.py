@@ -1,8 +1,7 @@
 """What an answer says: its body within limits, its fields, and what a failure of it means."""
 
 import re
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -56,6 +55,16 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The server said, by status 304, that what its validators tell of is what it holds."""
+
+    moved: str = ""
+    """Where permanent redirects, and no others, led; "" if none did."""
+    max_age_s: int | None = None
+    """As `Fetched` has it; None where it says nothing, so that what it said before still holds."""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """What is sent, and how much of an answer is taken."""
 
@@ -66,14 +75,14 @@ class Question:
     """A longer body is cut at the limit, not refused."""
 
 
-def question(validators: Validators, accept: str, max_bytes: int) -> Question:
+def question(validators: Validators, accept: str, max_bytes: int, *, cut: bool = False) -> Question:
     """Return what asks for a body that is none of which `validators` tell."""
     asked = {
         "If-None-Match": validators.etag,
         "If-Modified-Since": validators.last_modified,
     }
     sent = {name: value for name, value in asked.items() if value}
-    return Question({"Accept": accept, **sent}, max_bytes, bool(sent))
+    return Question({"Accept": accept, **sent}, max_bytes, bool(sent), cut)
 
 
 async def fetched(response: aiohttp.ClientResponse, asked: Question, *, moved: bool) -> Fetched:
@@ -89,8 +98,16 @@ async def fetched(response: aiohttp.ClientResponse, asked: Question, *, moved: b
         _field(response, "Content-Type"),
         Validators(_field(response, "ETag"), _field(response, "Last-Modified")),
         url if moved else "",
-        _max_age_s(", ".join(response.headers.getall("Cache-Control", []))),
+        _max_age_s(response) or 0,
     )
+
+
+def unchanged(response: aiohttp.ClientResponse, *, moved: bool) -> Unchanged:
+    """Return what an answer of status 304 says; `moved` if permanent redirects led here.
+
+    RFC 9111 section 4.3.4: its own Cache-Control takes the place of the one before.
+    """
+    return Unchanged(str(response.url) if moved else "", _max_age_s(response))
 
 
 def is_challenge(response: aiohttp.ClientResponse) -> bool:
@@ -101,15 +118,16 @@ def is_challenge(response: aiohttp.ClientResponse) -> bool:
 async def failure(response: aiohttp.ClientResponse, *, now: float) -> FailedError:
     """Return what a status other than 200 means; `now` is the time that dates are held against."""
     status = response.status
+    kind, said = KINDS.get(status, "failed"), f"status {status}: {_phrase(status)}"
     if is_challenge(response) or (status in MAY_CHALLENGE and await _looks_like_one(response)):
+        kind = "challenge"
         said = f"challenge: an anti-bot page instead of an answer, status {status}"
-        return FailedError(said, kind="challenge", status=status)
-    if status == HTTPStatus.NOT_MODIFIED:
-        return FailedError("status 304: not modified, but nothing was known before", status=status)
-    kind, retry = KINDS.get(status, "failed"), response.headers.get("Retry-After", "").strip()
+    elif status == HTTPStatus.NOT_MODIFIED:
+        said = "status 304: not modified, but nothing was known before"
+    retry = response.headers.get("Retry-After", "").strip()
     later = f"{retry} s" if retry.isascii() and retry.isdecimal() else retry
-    said = f"status {status}: {_phrase(status)}" + (f", try again after {later}" if later else "")
-    retry_s = _retry_s(retry, now) if kind == "later" else 0
+    said += f", try again after {later}" if later else ""
+    retry_s = _retry_s(retry, now) if kind in ("later", "challenge") else 0
     return FailedError(clean(said), kind=kind, retry_s=retry_s, status=status)
 
 
@@ -131,7 +149,13 @@ def _retry_s(text: str, now: float) -> int:
     return int(min(max(left, 0), MAX_RETRY_S))
 
 
-def _max_age_s(text: str) -> int:
+def _max_age_s(response: aiohttp.ClientResponse) -> int | None:
+    """Return how long `Cache-Control` says that an answer stays fresh; None without that field."""
+    said = response.headers.getall("Cache-Control", [])
+    return _fresh_s(", ".join(said)) if said else None
+
+
+def _fresh_s(text: str) -> int:
     """Return what `Cache-Control` says to a client of its own: `s-maxage` is for shared caches."""
     for part in text.split(","):
         name, _, value = part.partition("=")
@@ -153,33 +177,32 @@ async def _body(response: aiohttp.ClientResponse, asked: Question) -> bytes:
     if (response.content_length or 0) > asked.max_bytes and not asked.cut:
         raise too_large
     body = bytearray()
-    async with aclosing(_pieces(response)) as pieces:
-        async for piece in pieces:
-            body += piece
-            if len(body) > asked.max_bytes:
-                if asked.cut:
-                    break
-                raise too_large
-    return bytes(body[: asked.max_bytes])
+    await _read(response, body, most=asked.max_bytes)
+    if len(body) > asked.max_bytes and not asked.cut:
+        raise too_large
+    with memoryview(body) as view:
+        return bytes(view[: asked.max_bytes])
 
 
-async def _pieces(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes, None]:
+async def _read(response: aiohttp.ClientResponse, body: bytearray, *, most: int) -> None:
+    """Add to `body` the decompressed one, of one longer than `most` bytes a piece more than that.
+
+    Raises:
+        FailedError, FormatError: cut short, or of an unknown coding; `body` has what came before.
+    """
     stream = decoder(", ".join(response.headers.getall("Content-Encoding", [])))
     async for data in response.content.iter_any():
         for piece in stream.feed(data):
-            yield piece
+            body += piece
+            if len(body) > most:
+                return
     if not stream.complete:
         raise FailedError("cut short: the compressed body has no end")
 
 
 async def _looks_like_one(response: aiohttp.ClientResponse) -> bool:
     start = bytearray()
-    try:
-        async with aclosing(_pieces(response)) as pieces:
-            async for piece in pieces:
-                start += piece
-                if len(start) >= MARKER_BYTES:
-                    break
-    except (aiohttp.ClientError, FailedError, FormatError):
-        pass  # the status is the error; a broken page under it is none of its own
+    # The status is the error; a broken page under it is none of its own.
+    with suppress(aiohttp.ClientError, FailedError, FormatError):
+        await _read(response, start, most=MARKER_BYTES)
     return any(mark in start for mark in CHALLENGES)

@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from functools import partial
 from http import HTTPStatus
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar, overload
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -17,40 +17,29 @@ from mirror.errors import FetchError, FormatError
 from mirror.fetch.answers import (
     Fetched,
     Question,
+    Unchanged,
     Validators,
     failure,
     fetched,
     is_challenge,
     question,
+    unchanged,
 )
+from mirror.fetch.hops import MAX_HOPS, REDIRECTS, Hop, parse
 from mirror.fetch.proxy import SOCKS_ERRORS, Proxy
 from mirror.fetch.robots import MAX_ROBOTS_BYTES, Robots
 from mirror.fetch.secret import Secret
-from mirror.fetch.turns import Turns, paused
+from mirror.fetch.turns import Turns
 from mirror.fetch.words import FailedError, clean, in_words, shown
 
 USER_AGENT = "Tamizdat/0.1 (+mirror of a newsroom's feed)"
 
-MAX_HOPS = 5  # more is a loop: real feeds need one or two
 MAX_HEADER_BYTES = 8190  # a line or a field: what servers themselves accept
 MAX_HEADERS = 64  # an honest answer has about twenty
 
 CANCELS, CANCEL_S = 5, 1.0  # an exchange over a proxy may not end when it is told once
 
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-PERMANENT = frozenset({301, 308})
-
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class _Hop:
-    url: URL
-    moved: bool = False
-    """Redirects led here, and all were permanent."""
-    first: bool = True
-    trusted: bool = True
-    """The chain has not left the hosts of the secret."""
 
 
 class Fetcher:
@@ -136,6 +125,7 @@ class Fetcher:
             },
         )
 
+    @overload
     async def get(
         self,
         url: str,
@@ -144,8 +134,26 @@ class Fetcher:
         validators: Validators | None = None,
         accept: str = "*/*",
         cut: bool = False,
-    ) -> Fetched | None:
+    ) -> Fetched | None: ...
+
+    @overload
+    async def get(
+        self, url: str, *, max_bytes: int, validators: Validators, accept: str, told: Literal[True]
+    ) -> Fetched | Unchanged: ...
+
+    async def get(
+        self,
+        url: str,
+        *,
+        max_bytes: int,
+        validators: Validators | None = None,
+        accept: str = "*/*",
+        cut: bool = False,
+        told: bool = False,
+    ) -> Fetched | Unchanged | None:
         """Return what `url` holds, or None if it has not changed since `validators`.
+
+        With `told`, not None but what the server says of what has not changed.
 
         The time limit bounds the whole exchange, so a server that sends one byte
         a minute is an error and not a hung cycle. `max_bytes` is counted after
@@ -155,17 +163,20 @@ class Fetcher:
         Raises:
             FetchError: refused by a rule, not had, or had only in part.
         """
-        asked = replace(question(validators or Validators(), accept, max_bytes), cut=cut)
+        asked = question(validators or Validators(), accept, max_bytes, cut=cut)
         try:
-            return await self._exchange(_parse(url), asked, self._robots)
+            answer = await self._exchange(parse(url), asked, self._robots)
         except FailedError as e:
             said = f"{shown(self._hidden(url))}: {self._hidden(str(e))}"
             raise FetchError(said, kind=e.kind, retry_s=e.retry_s) from e
+        return answer if told or isinstance(answer, Fetched) else None
 
     def _hidden(self, text: str) -> str:
         return self._secret.hidden(text) if self._secret else text
 
-    async def _exchange(self, url: URL, asked: Question, robots: Robots | None) -> Fetched | None:
+    async def _exchange(
+        self, url: URL, asked: Question, robots: Robots | None
+    ) -> Fetched | Unchanged:
         """Do all of it within the time limit; whatever goes wrong is a `FailedError`."""
         try:
             async with asyncio.timeout(self._timeout_s) as limit:
@@ -181,29 +192,26 @@ class Fetcher:
     async def _read_robots(self, url: URL) -> bytes:
         asked = Question({"Accept": "text/plain, */*;q=0.1"}, MAX_ROBOTS_BYTES, cut=True)
         answer = await self._exchange(url, asked, None)
-        return answer.body if answer else b""
+        return answer.body if isinstance(answer, Fetched) else b""
 
     async def _follow(
         self, url: URL, asked: Question, robots: Robots | None, limit: asyncio.Timeout
-    ) -> Fetched | None:
-        hop = _Hop(url)
+    ) -> Fetched | Unchanged:
+        hop = Hop(url)
         for _ in range(MAX_HOPS + 1):
             reason = guard.refusal(hop.url, self._exempt, proxied=self._proxy is not None)
             if reason is not None:
                 raise FailedError(clean(f"refused: {reason}"))
-            delay_s = 0.0
-            if robots:
-                with paused(limit):  # it has a limit of its own
-                    delay_s = await robots.ask(hop.url)
-            async with self._turns.turn(_server(hop.url), limit, delay_s=delay_s):
-                asking = self._ask(hop, asked)
-                answer = await (_ended(asking) if self._proxy else asking)
-            if not isinstance(answer, _Hop):
+            delay_s = await robots.ask(hop.url, limit) if robots else 0.0
+            asking = partial(self._ask, hop, asked)
+            act = partial(_ended, asking) if self._proxy else asking
+            answer = await self._turns.take(_server(hop.url), limit, act, delay_s=delay_s)
+            if not isinstance(answer, Hop):
                 return answer
             hop = answer
         raise FailedError(f"refused: more than {MAX_HOPS} redirects")
 
-    async def _ask(self, hop: _Hop, asked: Question) -> Fetched | _Hop | None:
+    async def _ask(self, hop: Hop, asked: Question) -> Fetched | Unchanged | Hop:
         """Ask once; a redirect is the hop that it leads to."""
         trusted = hop.trusted and self._may_know(hop.url)
         async with self._request(hop.url, asked.headers, trusted=trusted) as response:
@@ -211,11 +219,9 @@ class Fetcher:
             if status in REDIRECTS and self._mirrors:
                 raise FailedError(f"status {status}: a redirect, which no mirror may send")
             if status in REDIRECTS:
-                permanent = status in PERMANENT and (hop.first or hop.moved)
-                to = _target(hop.url, response)
-                return _Hop(to, moved=permanent, first=False, trusted=trusted)
+                return hop.after(response, trusted=trusted)
             if status == HTTPStatus.NOT_MODIFIED and asked.conditional:
-                return None
+                return unchanged(response, moved=hop.moved)
             if self._proxy and status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
                 raise FailedError(self._proxy.refused(status, "proxy authentication required"))
             if status != HTTPStatus.OK or is_challenge(response):
@@ -242,12 +248,12 @@ class Fetcher:
         )
 
 
-async def _ended(work: Coroutine[None, None, T]) -> T:
-    """Do `work`; where it is cancelled, end it within some seconds.
+async def _ended(work: Callable[[], Coroutine[None, None, T]]) -> T:
+    """Return `work()`; where it is cancelled, end it within some seconds.
 
     Over SOCKS, a TLS handshake that hangs waits at its end for the other side to close.
     """
-    task = asyncio.ensure_future(work)
+    task = asyncio.ensure_future(work())
     try:
         return await asyncio.shield(task)
     except asyncio.CancelledError as e:
@@ -265,22 +271,3 @@ def _server(url: URL) -> str:
     """Return for whom requests line up: the ports of the web are one server, others are not."""
     host = url.raw_host or ""
     return host if url.port in guard.PORTS.values() else f"{host}:{url.port}"
-
-
-def _parse(text: str, base: URL | None = None) -> URL:
-    try:
-        url = URL(text) if base is None else base.join(URL(text))
-    except ValueError as e:
-        raise FailedError("refused: not an address") from e
-    return url.with_fragment(None)
-
-
-def _target(url: URL, response: aiohttp.ClientResponse) -> URL:
-    location = response.headers.get("Location")
-    if location is None:
-        raise FailedError(f"status {response.status}: a redirect to nowhere")
-    to = _parse(location, url)
-    # An onion address is its server's key: there, http is encrypted as well.
-    if url.scheme == "https" and to.scheme == "http" and not guard.is_onion(to.raw_host or ""):
-        raise FailedError("refused: a redirect from https to http")
-    return to

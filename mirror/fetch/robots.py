@@ -16,6 +16,7 @@ from typing import Self
 from protego import Protego
 from yarl import URL
 
+from mirror.fetch.turns import paused
 from mirror.fetch.words import FailedError
 from mirror.threads import in_thread
 
@@ -127,8 +128,10 @@ class Robots:
         self._now = now
         self._kept: OrderedDict[URL, _Kept] = OrderedDict()
 
-    async def ask(self, url: URL) -> float:
+    async def ask(self, url: URL, limit: asyncio.Timeout) -> float:
         """Return how many seconds must lie between requests to the host of `url`.
+
+        The rules themselves are had within a time limit of their own, not within `limit`.
 
         Raises:
             FailedError: `url` is disallowed, or whether it is cannot be known.
@@ -136,17 +139,22 @@ class Robots:
         origin = url.origin()
         kept = self._kept.setdefault(origin, _Kept())
         self._kept.move_to_end(origin)
-        async with kept.lock:
-            # A clock that was set back must not make a day longer.
-            if not 0 <= kept.until - self._now() <= FRESH_S:
-                await self._refresh(origin, kept)
-        self._forget()
+        if not self._is_fresh(kept):
+            with paused(limit):
+                async with kept.lock:
+                    if not self._is_fresh(kept):  # nobody else has asked meanwhile
+                        await self._refresh(origin, kept)
+            self._forget()
         if kept.rules is None:
             raise FailedError(kept.problem)
         if not kept.rules.allows(url, self._token):
             said = f"disallowed by {origin}/robots.txt: agree with the newsroom, then "
             raise FailedError(said + "set fetch.robots = false", kind="robots")
         return kept.rules.delay_s
+
+    def _is_fresh(self, kept: _Kept) -> bool:
+        # A clock that was set back must not make a day longer.
+        return 0 <= kept.until - self._now() <= FRESH_S
 
     async def _refresh(self, origin: URL, kept: _Kept) -> None:
         """Ask again; what cannot be had leaves the old rules in force, section 2.4."""

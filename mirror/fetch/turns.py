@@ -2,12 +2,15 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 MAX_PACED = 256  # hosts whose last request is remembered once nobody asks them any more
 LONG_AGO = float("-inf")
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -33,15 +36,21 @@ class Turns:
         self._per_host = per_host or sys.maxsize
         self._lines: dict[str, _Line] = {}
 
-    @asynccontextmanager
-    async def turn(
-        self, host: str, limit: asyncio.Timeout, *, delay_s: float
-    ) -> AsyncIterator[None]:
-        """Wait for a turn, `delay_s` after the turn before, and keep it; the wait costs no time.
+    async def take(
+        self,
+        host: str,
+        limit: asyncio.Timeout,
+        act: Callable[[], Coroutine[None, None, T]],
+        *,
+        delay_s: float,
+    ) -> T:
+        """Return `act()`, done in its turn, `delay_s` after the turn before; the wait is no time.
 
         Whoever is cancelled leaves the line.
         """
-        line = self._lines.setdefault(host, _Line(asyncio.Semaphore(self._per_host)))
+        line = self._lines.get(host)
+        if line is None:
+            line = self._lines[host] = _Line(asyncio.Semaphore(self._per_host))
         line.people += 1
         try:
             with paused(limit) if line.places.locked() else nullcontext():
@@ -50,7 +59,7 @@ class Turns:
                 if delay_s:
                     with paused(limit):
                         await line.pace(delay_s)
-                yield
+                return await act()
             finally:
                 line.places.release()
         finally:

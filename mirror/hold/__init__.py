@@ -41,7 +41,10 @@ lie between two later ones: a source that changes with every look would fill the
 FULL = "a feed has no more room for what waits: approve or reject some"
 
 _COLUMNS = (
-    "waiting.n, short, since, waiting.held, approved, going, article.digest IS waiting.digest,"
+    "waiting.n, short, since, waiting.held, approved, going, article.digest IS waiting.digest"
+    # What has its text and waits all the same brings pictures that it lacks.
+    " AND NOT EXISTS(SELECT 1 FROM picture WHERE picture.n=article.n AND picture.rev=article.rev"
+    " AND lacks),"
     " problem, waiting.source, waiting.digest, waiting.title, url, size, 1+COALESCE(article.rev, 0)"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM waiting LEFT JOIN article USING(short)"  # noqa: S608  constants

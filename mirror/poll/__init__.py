@@ -5,17 +5,21 @@ sentence why; nothing here writes.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
 
 from mirror.backfill import Order
 from mirror.poll.again import look_again
 from mirror.poll.archive import go_on
 from mirror.poll.feeds import poll_feed
+from mirror.poll.gallery import complete
 from mirror.poll.pages import Turn
 from mirror.poll.values import Found, Poll, Poller, Source
 from mirror.recheck import Recheck
+from mirror.recheck.pictures import Pictures
 
 __all__ = ["Found", "Poll", "Poller", "Source", "polls"]
+
+PICTURES = 32  # articles whose pictures are asked for again in one look at all that is due
 
 
 async def polls(
@@ -40,7 +44,7 @@ async def polls(
             return await poll_feed(poller, source, turn)
 
     # No task group: it would turn the closing of this generator into an error of its own.
-    tasks = [asyncio.create_task(gated(source)) for source in due]
+    begun = {asyncio.create_task(gated(source)): source.url for source in due}
     configured = {source.url for source in poller.sources}
     for source in poller.sources:
         # The first speaks for feeds that are no more: else their pages stay due for ever.
@@ -51,8 +55,9 @@ async def polls(
             if each.source == source.url or (orphans and each.source not in configured)
         ]
         if some:
-            tasks.append(asyncio.create_task(look_again(poller, source, some, turn)))
-    tasks += [asyncio.create_task(go_on(poller, order, turn)) for order in orders]
+            begun[asyncio.create_task(look_again(poller, source, some, turn))] = source.url
+    tasks = [*begun, *(asyncio.create_task(go_on(poller, order, turn)) for order in orders)]
+    tasks += [asyncio.create_task(each) for each in _completions(poller, turn, begun)]
     left = set(tasks)
     try:
         while left:
@@ -63,3 +68,19 @@ async def polls(
             task.cancel()
         if left:
             await asyncio.wait(left)
+
+
+def _completions(
+    poller: Poller, turn: Turn, begun: Mapping[asyncio.Task[Poll], str]
+) -> Iterator[Coroutine[None, None, Poll]]:
+    """Yield what asks for the pictures that some articles lack, of each feed's together.
+
+    After what has `begun` to look at that feed: an edit goes before.
+    """
+    known = {source.url: source for source in poller.sources}
+    due = Pictures(poller.state.db).due(now=turn.now, most=PICTURES) if poller.pictures else []
+    for url in dict.fromkeys(each.source for each in due):
+        some = [each for each in due if each.source == url]
+        before = [task for task, of in begun.items() if of == url]
+        source = known.get(url) or Source(url, "auto")
+        yield complete(poller, source, some, turn, before=before)

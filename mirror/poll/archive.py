@@ -13,8 +13,8 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from mirror.article.entry import Entry
+from mirror.article.feeds.chosen import Choice, Chosen, date_of
 from mirror.article.feeds.feed import MAX_FEED_BYTES, Feed
-from mirror.article.feeds.sitemap import Sitemap
 from mirror.article.identity import Identity
 from mirror.article.jobs import read_sitemap
 from mirror.backfill import Document, Order, Wanted
@@ -61,7 +61,7 @@ async def go_on(poller: Poller, order: Order, turn: Turn) -> Poll:
         if isinstance(got, Refused):
             problem = f"{order.document.url}: {got.reason}"
             return _told(source, replace(order.without(), problem=problem).went_on(now=turn.now))
-        # In threads: 50,000 addresses take half a second.
+        # In threads: a thousand addresses, each looked up in the database, take a while.
         if order.looking:
             after = await in_thread(_looked_through, poller, order, got)
         elif isinstance(got, Feed):
@@ -83,7 +83,7 @@ def _without(order: Order, e: FetchError, *, now: int) -> Order:
     return later or replace(order.without(), problem=str(e)).went_on(now=now)
 
 
-async def _had(poller: Poller, source: Source, order: Order) -> Feed | Sitemap | Refused:
+async def _had(poller: Poller, source: Source, order: Order) -> Feed | Chosen | Refused:
     """Return what the order's document is and says, or why it is none.
 
     Raises:
@@ -97,7 +97,9 @@ async def _had(poller: Poller, source: Source, order: Order) -> Feed | Sitemap |
         return Refused(f"it leads to a host that is none of the newsroom's: {fetched.url}", False)
     if order.kind == "feed":
         return await parse(poller, source, fetched)
-    listed = await poller.box.run(read_sitemap, fetched.body, url=fetched.url)
+    page, most = order.document, 0 if order.looking else PART
+    choice = Choice(tuple(poller.hosts), order.since, page.offset, page.count, most)
+    listed = await poller.box.run(read_sitemap, fetched.body, url=fetched.url, choice=choice)
     if order.kind or not isinstance(listed, Refused):
         return listed
     feed = await parse(poller, source, fetched)
@@ -110,18 +112,10 @@ def _is_own(poller: Poller, url: str) -> bool:
     return urlsplit(url).hostname in poller.hosts
 
 
-def _taken(poller: Poller, order: Order, got: Feed | Sitemap) -> list[Entry]:
-    """Return the entries to be mirrored, of a sitemap those on the newsroom's hosts."""
-    entries: Iterable[Entry] = got.entries if isinstance(got, Feed) else _own(poller, got)
-    return [each for each in entries if not _date(each) or _date(each) >= order.since]
-
-
-def _own(poller: Poller, sitemap: Sitemap) -> list[Entry]:
-    return [each for each in sitemap.pages if _is_own(poller, each.link)]
-
-
-def _date(entry: Entry) -> str:
-    return entry.published or entry.updated
+def _taken(order: Order, feed: Feed) -> list[Entry]:
+    """Return the entries to be mirrored."""
+    entries = feed.entries
+    return [each for each in entries if not date_of(each) or date_of(each) >= order.since]
 
 
 def _mark(entries: Iterable[Entry]) -> str:
@@ -132,22 +126,29 @@ def _mark(entries: Iterable[Entry]) -> str:
 # Looked through.
 
 
-def _looked_through(poller: Poller, order: Order, got: Feed | Sitemap) -> Order:
+def _looked_through(poller: Poller, order: Order, got: Feed | Chosen) -> Order:
     """Return the order with its document noted, to be read, and with what it leads to."""
-    page, taken, after = order.document, _taken(poller, order, got), order.past()
-    after = replace(after, looked=order.looked + 1, total=order.total + len(taken))
-    newest = max(map(_date, taken), default="")
-    noted = replace(page, count=len(taken), newest=newest, mark=_mark(taken), offset=0)
-    behind = (*order.behind, noted)
     if isinstance(got, Feed):
-        after = replace(after, kind="feed", behind=behind)
-        # A page of nothing but what is too old is followed by older ones.
-        older = [got.older] if got.older and (taken or not got.entries) else []
-        return _followed(poller, after, older, page)
-    foreign = order.foreign + len(got.pages) - len(_own(poller, got))
-    behind = tuple(sorted(behind, key=lambda each: each.newest, reverse=True))
-    after = replace(after, kind="sitemap", behind=behind, foreign=foreign)
+        return _page_noted(poller, order, got)
+    page, noted = order.document, replace(order.document, count=got.count, newest=got.newest)
+    after = _noted(order, noted)
+    behind = tuple(sorted(after.behind, key=lambda each: each.newest, reverse=True))
+    after = replace(after, kind="sitemap", behind=behind, foreign=order.foreign + got.foreign)
     return _followed(poller, after, got.sitemaps, page)
+
+
+def _page_noted(poller: Poller, order: Order, feed: Feed) -> Order:
+    page, taken = order.document, _taken(order, feed)
+    newest = max(map(date_of, taken), default="")
+    noted = replace(page, count=len(taken), newest=newest, mark=_mark(taken))
+    # A page of nothing but what is too old is followed by older ones.
+    older = [feed.older] if feed.older and (taken or not feed.entries) else []
+    return _followed(poller, replace(_noted(order, noted), kind="feed"), older, page)
+
+
+def _noted(order: Order, page: Document) -> Order:
+    total, behind = order.total + page.count, (*order.behind, replace(page, offset=0))
+    return replace(order.past(), looked=order.looked + 1, total=total, behind=behind)
 
 
 def _followed(poller: Poller, order: Order, urls: Sequence[str], page: Document) -> Order:
@@ -178,7 +179,7 @@ def _followed(poller: Poller, order: Order, urls: Sequence[str], page: Document)
 
 async def _read(poller: Poller, source: Source, order: Order, feed: Feed, turn: Turn) -> Poll:
     """Return the articles that a page of a feed's archive holds; others' pages are asked later."""
-    page, taken, after = order.document, _taken(poller, order, feed), order.past()
+    page, taken, after = order.document, _taken(order, feed), order.past()
     late = page.url not in {each.url for each in poller.sources}
     fresh = await in_thread(_fresh, poller, source, feed, set(taken), now=turn.now)
     here = [each for each in fresh if is_held(poller, source, each[0])]
@@ -205,8 +206,8 @@ def _fresh(
         for each in to_try(poller, source, feed, now=now)
         if each[0] in taken and not _is_known(poller, each[1].identity)
     ]
-    dated = all(_date(entry) for entry, _ in fresh)
-    return sorted(fresh, key=lambda each: _date(each[0])) if dated else fresh
+    dated = all(date_of(entry) for entry, _ in fresh)
+    return sorted(fresh, key=lambda each: date_of(each[0])) if dated else fresh
 
 
 def _is_known(poller: Poller, identity: Identity) -> bool:
@@ -228,20 +229,17 @@ def _counted(order: Order, found: Sequence[Found], dealt: int) -> Order:
     return replace(order, entries=entries, new=new, failed=failed)
 
 
-def _listed(poller: Poller, source: Source, order: Order, sitemap: Sitemap, *, now: int) -> Order:
+def _listed(poller: Poller, source: Source, order: Order, got: Chosen, *, now: int) -> Order:
     """Return the order with some of the pages that its sitemap lists, to be asked for."""
-    page = order.document
-    taken = sorted(_taken(poller, order, sitemap), key=_date)
-    # Where some are no longer listed, others have moved to before those that are dealt with.
-    start = max(page.offset - max(page.count - len(taken), 0), 0)
-    end = start + PART
-    part = Feed("", "", tuple(taken[start:end][::-1]))
+    # A worker that was captured may have chosen others.
+    pages = [each for each in got.pages[:PART] if _is_own(poller, each.link)]
+    part = Feed("", "", tuple(pages[::-1]))
     fresh = to_try(poller, replace(source, text="page"), part, now=now)
     new = [each for each in fresh if not _is_known(poller, each[1].identity)]
     wanted = tuple(_wanted(each, archived=True) for each in reversed(new))
     after = replace(order.past(), wanted=wanted)
-    if end < len(taken):
-        rest = replace(page, offset=end, count=len(taken))
+    if got.end < got.count:
+        rest = replace(order.document, offset=got.end, count=got.count)
         after = replace(after, behind=(*after.behind, rest))
     else:
         after = replace(after, pages=order.pages + 1)

@@ -12,12 +12,14 @@ from mirror.article.identity import identify
 from mirror.article.jobs import read_feed
 from mirror.box import Refused
 from mirror.errors import FetchError
-from mirror.fetch import Fetched, Validators
+from mirror.fetch import Fetched, Unchanged, Validators
 from mirror.poll.entries import Candidate, articles
 from mirror.poll.finish import finished
+from mirror.poll.mark import Mark
 from mirror.poll.pages import Turn
 from mirror.poll.values import Found, Poll, Poller, Source
 from mirror.state import FeedState
+from mirror.threads import in_thread
 
 FEED_TYPES = (
     "application/rss+xml, application/atom+xml, application/feed+json, application/xml, text/xml,"
@@ -25,46 +27,70 @@ FEED_TYPES = (
 )
 
 
+LONG_BYTES = 1 << 20
+"""Of a feed: the hash of 8 MB takes 20 ms. Most feeds have a tenth, and a thread costs more."""
+
+
 async def poll_feed(poller: Poller, source: Source, turn: Turn) -> Poll:
     """Return what came of asking a feed now."""
     held = poller.state.feed(source.url)
-    mode = _mode(source)
+    mark = Mark.parse(held.fingerprint, mode=_mode(source))
     # The operator changed how it is read, or something in it is to be tried again.
-    again = source.url in poller.quarantine.due_sources(now=turn.now)
-    if again or not held.fingerprint.startswith(mode):
-        held = FeedState()
+    if mark is None or source.url in poller.quarantine.due_sources(now=turn.now):
+        held, mark = FeedState(), Mark(_mode(source))
     try:
-        fetched = await poller.fetcher.get(
+        got = await poller.fetcher.get(
             poller.agenda.address(source.url, poller.hosts),
             max_bytes=MAX_FEED_BYTES,
             validators=Validators(etag=held.etag, last_modified=held.last_modified),
             accept=FEED_TYPES,
+            told=True,
         )
     except FetchError as e:
         answer = Answer(problem=str(e), kind=e.kind, retry_s=e.retry_s)
         return Poll(source, problem=str(e), answer=answer)
-    if fetched is None:
-        return Poll(source, same=True, answer=Answer())
-    return await _answered(poller, source, fetched, held, turn)
+    if isinstance(got, Unchanged):
+        return _unchanged(source, got, held, mark)
+    return await _answered(poller, source, got, mark, turn)
+
+
+def _unchanged(source: Source, got: Unchanged, held: FeedState, mark: Mark) -> Poll:
+    """Return the outcome of status 304: what the last whole answer said still holds."""
+    now = mark if got.max_age_s is None else replace(mark, max_age_s=got.max_age_s)
+    seen = replace(held, fingerprint=bytes(now)) if now != mark else None
+    answer = Answer(fresh_s=now.fresh_s, moved=got.moved)
+    return Poll(source, seen=seen, same=True, answer=answer)
 
 
 async def _answered(
-    poller: Poller, source: Source, fetched: Fetched, held: FeedState, turn: Turn
+    poller: Poller, source: Source, fetched: Fetched, mark: Mark, turn: Turn
 ) -> Poll:
-    got, answer = fetched.validators, Answer(fresh_s=fetched.max_age_s, moved=fetched.moved)
-    print_ = _mode(source) + fingerprint(fetched.body)
-    seen = FeedState(etag=got.etag, last_modified=got.last_modified, fingerprint=print_)
-    if print_ == held.fingerprint:
-        return Poll(source, seen=seen, same=True, answer=answer)
+    print_, before = await _fingerprint(fetched.body), mark.fingerprint
+    mark = replace(mark, fingerprint=print_, max_age_s=fetched.max_age_s)
+    if print_ == before:
+        answer = Answer(fresh_s=mark.fresh_s, moved=fetched.moved)
+        return Poll(source, seen=_seen(fetched, mark), same=True, answer=answer)
     parsed = await parse(poller, source, fetched)
     if isinstance(parsed, Refused):
         problem = f"{source.url}: {parsed.reason}"
         return Poll(source, problem=problem, answer=Answer(problem=problem, kind="failed"))
-    answer = replace(answer, fresh_s=max(answer.fresh_s, parsed.ttl_s))
+    mark = replace(mark, ttl_s=parsed.ttl_s)
     found, unchanged, keys = await entries(poller, source, parsed, turn)
     # What there was no time for is not to wait for long.
-    answer = replace(answer, changed=any(each.article or each.late for each in found))
+    changed = any(each.article or each.late for each in found)
+    answer = Answer(changed=changed, fresh_s=mark.fresh_s, moved=fetched.moved)
+    seen = _seen(fetched, mark)
     return Poll(source, tuple(found), seen=seen, unchanged=unchanged, keys=keys, answer=answer)
+
+
+async def _fingerprint(body: bytes) -> bytes:
+    """Return a feed's; a long one's is made beside the event loop."""
+    return fingerprint(body) if len(body) < LONG_BYTES else await in_thread(fingerprint, body)
+
+
+def _seen(fetched: Fetched, mark: Mark) -> FeedState:
+    got = fetched.validators
+    return FeedState(got.etag, got.last_modified, bytes(mark))
 
 
 async def parse(poller: Poller, source: Source, fetched: Fetched) -> Feed | Refused:
@@ -78,7 +104,7 @@ async def parse(poller: Poller, source: Source, fetched: Fetched) -> Feed | Refu
 
 
 def _mode(source: Source) -> bytes:
-    """Return what a feed's mark begins with: another way to read it is another feed."""
+    """Return how a feed is read: another way to read it is another feed."""
     if source.reading == AS_IT_SAYS:
         return source.text.encode()
     return source.text.encode() + hashlib.sha256(repr(source.reading).encode()).digest()[:4]
@@ -88,8 +114,8 @@ async def entries(
     poller: Poller, source: Source, parsed: Feed, turn: Turn
 ) -> tuple[list[Found], int, frozenset[str]]:
     """Return what is new in a parsed feed, oldest first, how many are not, and the keys of all."""
-    named = _candidates(poller, source, parsed)
-    fresh = _fresh(poller, named, now=turn.now)
+    # In a thread: 500 are named, and looked up in the database, one by one.
+    named, fresh = await in_thread(_met, poller, source, parsed, now=turn.now)
     found = await articles(poller, source, fresh, turn, lang=parsed.lang or poller.lang)
     keys = frozenset(each.key for _, each in named)
     return await finished(poller, source, found, turn), len(parsed.entries) - len(fresh), keys
@@ -97,7 +123,15 @@ async def entries(
 
 def to_try(poller: Poller, source: Source, parsed: Feed, *, now: int) -> list[Candidate]:
     """Return what is new or changed and not in quarantine, the feed's last entry first."""
-    return _fresh(poller, _candidates(poller, source, parsed), now=now)
+    return _met(poller, source, parsed, now=now)[1]
+
+
+def _met(
+    poller: Poller, source: Source, parsed: Feed, *, now: int
+) -> tuple[list[Candidate], list[Candidate]]:
+    """Return all entries, the feed's last first, and those to be tried."""
+    named = _candidates(poller, source, parsed)
+    return named, _fresh(poller, named, now=now)
 
 
 def _candidates(poller: Poller, source: Source, parsed: Feed) -> list[Candidate]:

@@ -12,6 +12,7 @@ from mirror.hold import Hold
 from mirror.poll.gallery import Gallery
 from mirror.poll.pages import Turn
 from mirror.poll.values import Found, Poller, Source
+from mirror.recheck.pictures import Pictures
 from mirror.state import ArticleState
 from mirror.threads import in_thread
 
@@ -70,7 +71,8 @@ async def _one(poller: Poller, source: Source, found: Found, gallery: Gallery) -
         return found
     if held and found.entry:
         found = await _whole(poller, source, found, held)
-    return await gallery.add_to(found)
+    known = Pictures(poller.state.db).find(held.n) if held else None
+    return await gallery.add_to(found, known)
 
 
 async def _whole(poller: Poller, source: Source, found: Found, held: ArticleState) -> Found:

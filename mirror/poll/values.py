@@ -1,6 +1,6 @@
 """What a poll is of, what it needs, and what comes of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import urlsplit
@@ -17,6 +17,7 @@ from mirror.fetch import Fetcher, Validators
 from mirror.ledger import Ledger
 from mirror.quarantine import Quarantine
 from mirror.recheck import NOTHING, Recheck
+from mirror.recheck.pictures import Visit
 from mirror.state import FeedState, State
 
 
@@ -62,6 +63,13 @@ class Found:
     """The page that was asked again is not there."""
     archived: bool = False
     """Its feed has it no longer: an archive brought it up, which sees to what fails itself."""
+    visit: Visit | None = None
+    """What came of asking for its pictures, where that says something for the next time."""
+
+    @property
+    def completes(self) -> bool:
+        """Whether it is what was published, and its pictures alone were asked for again."""
+        return self.visit is not None and self.visit.plan is not None
 
     @property
     def site(self) -> str:
@@ -116,6 +124,8 @@ class Poller:
     """The newsroom's: where its feeds may move to."""
     pictures: bool = False
     large_px: int = 0
+    kept: Callable[[str], Awaitable[bytes | None]] | None = None
+    """What the site has at a path: a picture that was had before its server went down."""
 
     @property
     def agenda(self) -> Agenda:

@@ -30,6 +30,7 @@ from mirror.formats.root import Root
 from mirror.keys import Keys
 from mirror.pages.aliases import alias_page
 from mirror.pages.frame import Frame
+from mirror.recheck.pictures import Pictures
 from mirror.signer import listing
 from mirror.signer.caution import check_not_behind, check_root
 from mirror.signer.document import Imprint, add_document
@@ -164,6 +165,8 @@ class Signer:
         pictures = files(article.pictures)
         folder = article_folder(short)
         self.state.put_outbox({f"{folder}/{name}": data for name, data in pictures.items()})
+        same = held is not None and held.digest == article.digest
+        Pictures(self.state.db).note(n, rev, article, draft.identity, same=same, now=time)
         return Doc("doc", id_, n, rev, first, time, HTML, len(pages[0]), sha256, prev)
 
     def _name(self, draft: Draft, n: int) -> None:

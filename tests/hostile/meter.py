@@ -1,5 +1,7 @@
-"""What a worker of the box takes while it reads: from the kernel, ten milliseconds apart."""
+"""What a worker of the box takes while it reads, and who asked it: from the kernel."""
 
+import ctypes
+import gc
 import os
 import threading
 from collections.abc import Iterator
@@ -57,6 +59,25 @@ class Meter:
             if last:
                 return
             self._end.wait(EVERY_S)
+
+
+class Asker:
+    """This process: how much more memory it has at most, while it is open, than before."""
+
+    def __init__(self) -> None:
+        self.growth = 0
+        self._before = 0
+
+    def __enter__(self) -> "Asker":
+        # What was given back but kept for later would be taken again unseen.
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
+        self._before = _field(os.getpid(), "VmRSS")
+        Path("/proc/self/clear_refs").write_text("5")  # the peak is counted anew
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.growth = max(_field(os.getpid(), "VmHWM") - self._before, 0)
 
 
 def _cpu_s(pid: int) -> float:

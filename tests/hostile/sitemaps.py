@@ -51,6 +51,15 @@ def addresses() -> bytes:
     return _urls(*(f"<url><loc>https://a.example/{n}</loc></url>" for n in range(120_000)))
 
 
+def words_about_every_page() -> bytes:
+    return _urls(*(_about(n, *(f"{n + m:x}" for m in range(6))) for n in range(50_000)))
+
+
+def _about(number: int, *words: str) -> str:
+    news = f"<news:news><news:keywords>{','.join(words)}</news:keywords></news:news>"
+    return f"<url><loc>https://a.example/{number}</loc>{news}</url>"
+
+
 def index_of_indexes() -> bytes:
     every = "<sitemap><loc>https://a.example/</loc></sitemap>" * 90_000
     return f"{PROLOG}<sitemapindex>{every}</sitemapindex>".encode()

@@ -1,16 +1,15 @@
 """An item's way through the box to published pages, as a cycle takes it, and what that cost."""
 
-import inspect
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from hostile.corpus import Item
-from hostile.meter import MIB, Meter
-from mirror.article import jobs, pixels
+from hostile.meter import MIB, Asker, Meter
+from mirror.article import jobs
 from mirror.article.article import Article
-from mirror.article.feeds import sitemap
+from mirror.article.feeds.chosen import Choice
 from mirror.article.feeds.feed import Entry, Feed
 from mirror.article.feeds.fields import AS_IT_SAYS, Fields, Reading
 from mirror.article.render.page import Masthead, render
@@ -23,7 +22,10 @@ T = TypeVar("T")
 MASTHEAD = Masthead("The Harbour", "mirror.example/harbour", "https://harbour.example/")
 ID = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 URL = "https://news.example/feed"
-ASSETS = {"picture": pixels.encode, "sitemap": sitemap.parse_sitemap}
+GIVEN = {
+    "picture": {"url": "https://a.example/1.jpg", "large_px": 1600},
+    "sitemap": {"url": "https://a.example/1.xml", "choice": Choice(("a.example",), most=1000)},
+}
 PARTNER = Reading(
     Fields(
         entry="story",
@@ -53,18 +55,21 @@ class Outcome:
     cpu_s: float = 0.0
     """Of all its jobs."""
     growth: int = 0
+    """Of the worker, in bytes."""
+    asker_growth: int = 0
+    """Of the process that asks it, with what was read."""
 
     @property
-    def growth_mib(self) -> float:
-        return self.growth / MIB
+    def growth_mib(self) -> tuple[float, float]:
+        return round(self.growth / MIB), round(self.asker_growth / MIB)
 
 
 class Way:
     """Takes items through a box of one worker, which a meter watches."""
 
-    def __init__(self, box: Box) -> None:
+    def __init__(self, box: Box, meter: Meter | None = None) -> None:
         self._box = box
-        self._meter = Meter()
+        self._meter = meter or Meter()
         self._known: dict[str, Outcome] = {}
 
     async def through(self, item: Item) -> Outcome:
@@ -73,7 +78,10 @@ class Way:
         if outcome.name in self._known:
             return self._known[outcome.name]
         ways = {"page": self._page, "picture": self._asset, "sitemap": self._asset}
-        await ways.get(item.kind, self._feed)(item, item.make(), outcome)
+        body = item.make()
+        with Asker() as asker:
+            await ways.get(item.kind, self._feed)(item, body, outcome)
+        outcome.asker_growth = asker.growth + len(body)
         return self._known.setdefault(outcome.name, outcome)
 
     async def _feed(self, item: Item, body: bytes, outcome: Outcome) -> None:
@@ -102,11 +110,8 @@ class Way:
         _publish(getattr(told, "article", None), outcome)
 
     async def _asset(self, item: Item, body: bytes, outcome: Outcome) -> None:
-        job = getattr(jobs, f"read_{item.kind}", None) or ASSETS[item.kind]
-        given = {"url": "https://a.example/1.jpg", "large_px": 1600}
-        asked = inspect.signature(job).parameters
-        options = {name: value for name, value in given.items() if name in asked}
-        made = await self._run(job, body, outcome, **options)
+        job = getattr(jobs, f"read_{item.kind}")
+        made = await self._run(job, body, outcome, **GIVEN[item.kind])
         for webp in (getattr(made, "webp", b""), getattr(made, "large", b"")):
             if webp:
                 outcome.webps.append(webp)

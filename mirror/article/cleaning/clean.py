@@ -22,6 +22,7 @@ from mirror.article.cleaning.limits import (
     check_depth,
     check_markup,
 )
+from mirror.article.cleaning.notes import places, resolved
 from mirror.article.cleaning.select import article_blocks, letters
 from mirror.article.cleaning.tags import CLEANER
 from mirror.article.text import visible_text, without_controls
@@ -49,11 +50,8 @@ def clean(markup: str, *, base: str, lang: str) -> tuple[str, ...]:
 
 def clean_tree(root: etree._Element, *, base: str, lang: str) -> tuple[str, ...]:
     """Return the blocks of a tree that `parse_html` made; the tree is used up."""
-    context = Context(base=base, lang=lang, targets=_targets(root))
-    flow = Flow(context)
-    flow.children(root)
-    flow.end_line()
-    return _cleaned(flow.blocks)
+    context = Context(base=base, lang=lang, places=places(root, base))
+    return _cleaned(_flowed(root, context), context)
 
 
 def page_blocks(
@@ -62,19 +60,21 @@ def page_blocks(
     """Return the blocks of the article in a whole page; `lines` are what `maintext` found."""
     if not lines:
         return ()
-    return _cleaned(article_blocks(_flowed(root, base, lang), lines, title=title))
+    context = Context(base=base, lang=lang, places=places(root, base), whole_page=True)
+    return _cleaned(article_blocks(_flowed(root, context), lines, title=title), context)
 
 
 def body_blocks(body: etree._Element, *, base: str, lang: str, title: str) -> tuple[str, ...]:
     """Return the blocks of a part of a page, all but those that only repeat its title."""
     heading = letters(title)
-    blocks = _flowed(body, base, lang)
+    context = Context(base=base, lang=lang, places=places(body, base), whole_page=True)
+    blocks = _flowed(body, context)
     kept = [each for each in blocks if not heading or letters(visible_text(each)) != heading]
-    return _cleaned(kept)
+    return _cleaned(kept, context)
 
 
-def _flowed(part: etree._Element, base: str, lang: str) -> list[str]:
-    flow = Flow(Context(base=base, lang=lang, targets=_targets(part), whole_page=True))
+def _flowed(part: etree._Element, context: Context) -> list[str]:
+    flow = Flow(context)
     flow.children(part)
     flow.end_line()
     return flow.blocks
@@ -103,25 +103,8 @@ def parse_html(markup: str) -> etree._Element | None:
     return root
 
 
-def _targets(root: etree._Element) -> dict[str, str]:
-    """Return new ids for the elements that links inside the text point to: footnotes."""
-    wanted = {
-        href[1:]
-        for link in root.iter("a")
-        if (href := link.get("href", "")).startswith("#") and len(href) > 1
-    }
-    if not wanted:
-        return {}
-    found = [
-        name
-        for element in root.iter(etree.Element)
-        for name in (element.get("id") or element.get("name"),)
-        if name in wanted
-    ]
-    return {name: f"n{number}" for number, name in enumerate(dict.fromkeys(found), 1)}
-
-
-def _cleaned(blocks: Sequence[str]) -> tuple[str, ...]:
+def _cleaned(blocks: Sequence[str], context: Context) -> tuple[str, ...]:
+    blocks = resolved(blocks, context.places)
     if sum(len(block.encode()) for block in blocks) > MAX_TEXT_BYTES:
         raise FormatError(f"article: too large: more than {MAX_TEXT_BYTES} bytes of text")
     cleaned = (block if _is_bare(block) else CLEANER.clean(block) for block in _renumbered(blocks))

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from mirror.article.cleaning.notes import Places
 from mirror.article.strings import Strings, strings
 
 
@@ -11,10 +12,10 @@ class Context:
 
     base: str
     lang: str
-    targets: dict[str, str] = field(default_factory=dict)
-    """The source's id → the page's own."""
+    places: Places = field(default_factory=Places)
+    """The footnotes."""
     named: set[str] = field(default_factory=lambda: {""})
-    """Those of `targets` that stand in a block by now: a page has each id once."""
+    """The ids that stand in a block by now: a page has each once."""
     whole_page: bool = False
     """Old sites wrap the page in one form, and some show by script what a style hides."""
 

@@ -17,7 +17,8 @@ from mirror.article.cleaning.figure import (
     split_legend,
 )
 from mirror.article.cleaning.limits import MAX_BODY_CHARS
-from mirror.article.cleaning.shape import demoted, is_figure, is_hidden, is_list, is_table, text_of
+from mirror.article.cleaning.shape import demoted, is_figure, is_hidden, is_list, text_of
+from mirror.article.cleaning.table import is_table, table_html
 from mirror.article.cleaning.tags import DROPPED, EMBEDS, HEADINGS, INLINE, PARAGRAPHS
 from mirror.article.lang import normalised
 from mirror.article.links import linkable
@@ -152,9 +153,10 @@ class Flow:
 
     def _link(self, element: etree._Element) -> None:
         href = element.get("href", "")
-        if href.startswith("#"):
-            target = self._context.targets.get(href[1:])
-            href = f"#{target}" if target else ""
+        if name := self._context.places.links.get(href):
+            href = f"#{name}"
+        elif href.startswith("#"):
+            href = ""
         elif href:
             href = linkable(href, self._context.base)
         if href and not self._in_link():
@@ -166,7 +168,7 @@ class Flow:
             self.children(element)
 
     def _own_id(self, element: etree._Element) -> str:
-        name = self._context.targets.get(element.get("id") or element.get("name") or "", "")
+        name = self._context.places.targets.get(element.get("id") or element.get("name") or "", "")
         if name in self._context.named:
             return ""
         self._context.named.add(name)
@@ -176,7 +178,7 @@ class Flow:
         return bool(self._open) and any(start.startswith("<a ") for start, _ in self._open)
 
     def _mark(self, element: etree._Element) -> None:
-        if self._context.targets and (name := self._own_id(element)):
+        if self._context.places.targets and (name := self._own_id(element)):
             self._anchors.append(name)
 
     def _break(self, element: etree._Element) -> None:
@@ -194,7 +196,7 @@ class Flow:
         if tag in ("ul", "ol") and is_list(element):
             self._list(element, tag)
         elif tag == "table" and is_table(element):
-            self._table(element)
+            self._add(table_html(element, self._inner, self._language))
         elif is_figure(element):
             self._figure(element)
         elif own := {
@@ -263,25 +265,6 @@ class Flow:
             line_break.text = "\n"
         text = _in_order(without_controls(text_of(element))).translate(_LINES).strip("\n")
         self._add(f"<pre>{escape(text, quote=False)}</pre>" if text.strip() else "")
-
-    def _table(self, element: etree._Element) -> None:
-        rows = []
-        for row in element.iter("tr"):
-            if next(row.iterancestors("table", "tr"), None) is not element:
-                continue  # inside a cell, which shows it
-            cells = [self._cell(cell) for cell in row if cell.tag in ("td", "th")]
-            rows.append(f"<tr>{''.join(cells)}</tr>" if any(cells) else "")
-        caption = next((self._inner(part) for part in element.iter("caption")), "")
-        head = f"<caption>{caption}</caption>" if caption else ""
-        self._add(f"<table>{head}{''.join(rows)}</table>" if any(rows) else "")
-
-    def _cell(self, cell: etree._Element) -> str:
-        spans = "".join(
-            f' {name}="{cell.get(name)}"'
-            for name in ("colspan", "rowspan")
-            if _DIGITS.match(cell.get(name, ""))
-        )
-        return f"<{cell.tag}{spans}{self._language(cell)}>{self._inner(cell)}</{cell.tag}>"
 
     def _figure(self, element: etree._Element) -> None:
         images = [img for img in element.iter("img") if picture_url(img, self._context.base)]

@@ -27,6 +27,7 @@ LEAD_DISTANCE = 8
 
 _TAG = re.compile(r"<[^>]*>")
 _LINK = re.compile(r"<a [^>]*>.*?</a>", re.DOTALL)
+_FIGURE = re.compile(r"<figure.*?</figure>", re.DOTALL)
 _EMBED = re.compile(rf'<p><a href="[^"]*">(?:{"|".join(map(re.escape, EMBED_WORDS))}): ')
 """What stands for a player or a page inside the page (`figure`)."""
 _WORDS = re.compile(r"\W+")
@@ -57,7 +58,9 @@ def letters(text: str) -> str:
 
 def _key(block: str, heading: str) -> str:
     """Return the letters of a block; none of a figure and of the title, which are never text."""
-    key = "" if _is_figure(block) else letters(unescape(_TAG.sub("", block)))
+    if block.startswith(("<figure", "<table")):  # pictures in cells, too
+        block = _FIGURE.sub("", block)
+    key = letters(unescape(_TAG.sub("", block)))
     return "" if key == heading else key
 
 

@@ -25,13 +25,6 @@ def is_list(element: etree._Element) -> bool:
     return next(element.iterdescendants("h1", "h2", "h3", "article", "figure"), None) is None
 
 
-def is_table(element: etree._Element) -> bool:
-    """Return whether a table holds rows of data; old pages use tables for layout."""
-    if next(element.iterdescendants("table", "img", "iframe", "h1", "h2", "h3"), None) is not None:
-        return False
-    return max((len(row) for row in element.iter("tr")), default=0) > 1
-
-
 def is_figure(element: etree._Element) -> bool:
     """Return whether this is a picture with its caption."""
     return element.tag == "figure" or "wp-caption" in element.get("class", "").split()

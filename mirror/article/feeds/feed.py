@@ -20,6 +20,11 @@ __all__ = ["MAX_FEED_BYTES", "Entry", "Feed", "fingerprint", "parse_feed"]
 MAX_FEED_BYTES = 8 * 1024 * 1024
 """The fetcher's cap, once more: bytes may come from elsewhere."""
 
+MAX_HEAD_BYTES = 64 * 1024
+"""Looked through for what moves: of 226 real feeds the longest head has 57 kB, the third 10 kB. One
+of 8 MB would hold up all else for 0.2 s: a regular expression keeps the interpreter, in a thread
+too."""
+
 _VOLATILE = re.compile(
     rb"<(lastBuildDate|pubDate|generator|docs|ttl|updated)\b[^<>]*(?:/>|>[^<]*</\1\s*>)"
 )
@@ -53,11 +58,12 @@ def parse_feed(body: bytes, *, url: str, content_type: str, reading: Reading = A
 def fingerprint(body: bytes) -> bytes:
     """Return SHA-256 of the feed without what moves when nothing happened.
 
-    Left out, before the first entry only: lastBuildDate, pubDate, updated, generator, docs
-    and ttl. Equal fingerprints mean that nothing changed; the reverse does not hold.
+    Left out, before the first entry and in the first 64 kB only: lastBuildDate, pubDate, updated,
+    generator, docs and ttl. Equal fingerprints mean that nothing changed; the reverse does not
+    hold.
     """
-    first = _FIRST_ENTRY.search(body)
-    cut = first.start() if first else len(body)
+    first = _FIRST_ENTRY.search(body, 0, MAX_HEAD_BYTES)
+    cut = first.start() if first else min(len(body), MAX_HEAD_BYTES)
     sha256 = hashlib.sha256(_VOLATILE.sub(b"", body[:cut]))
     sha256.update(memoryview(body)[cut:])
     return sha256.digest()

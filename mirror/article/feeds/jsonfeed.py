@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import tzinfo
 from html import unescape
-from itertools import islice
 from typing import Any
 
 from mirror.article.dates import utc
@@ -27,8 +26,9 @@ from mirror.article.entry import (
     tags_of,
     title_of,
 )
+from mirror.article.feeds.cap import MAX_LISTED, newest
 from mirror.article.feeds.fulltext import Body, best_body
-from mirror.article.feeds.prolog import MAX_ENTRIES, MAX_TAGS
+from mirror.article.feeds.prolog import MAX_TAGS
 from mirror.article.feeds.xmlbytes import MAX_REFERENCES
 from mirror.article.lang import normalised
 from mirror.article.links import absolute
@@ -66,7 +66,8 @@ def parse_json(body: bytes, *, url: str, lang: str, zone: tzinfo) -> Feed:
         raise FormatError("feed: wrong kind: a JSON document, but no JSON Feed: no list of items")
     base = _address(head, "home_page_url", url) or url
     around = _Around(base, lang or normalised(_text(head, "language")), zone, _names(head))
-    entries = (_entry(item, around) for item in islice(items, MAX_ENTRIES))
+    kept = newest(items[:MAX_LISTED], lambda item: _dates(item, zone)[0])
+    entries = (_entry(item, around) for item in kept)
     title = _text(head, "title")
     return Feed(
         title=title_of(plain(unescape(title)), ""),
@@ -121,8 +122,7 @@ def _entry(item: object, around: _Around) -> Entry | None:
     title = title_of(plain(unescape(_text(item, "title"))), body.html)
     if not (guid or link or title):
         return None
-    updated = utc(_text(item, "date_modified"), around.zone)
-    published = utc(_text(item, "date_published"), around.zone) or updated
+    published, updated = _dates(item, around.zone)
     pictures = (_address(item, name, around.base) for name in ("image", "banner_image"))
     return Entry(
         guid=guid,
@@ -137,6 +137,14 @@ def _entry(item: object, around: _Around) -> Entry | None:
         tags=tags_of(_tags(item)),
         picture=next((picture for picture in pictures if picture), ""),
     )
+
+
+def _dates(item: object, zone: tzinfo) -> tuple[str, str]:
+    """Return when an item was published, as near as it says it, and when modified."""
+    if not isinstance(item, dict):
+        return "", ""
+    updated = utc(_text(item, "date_modified"), zone)
+    return utc(_text(item, "date_published"), zone) or updated, updated
 
 
 def _bodies(item: _Object) -> Iterator[Body]:

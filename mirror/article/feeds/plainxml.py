@@ -14,9 +14,10 @@ from lxml import etree
 
 from mirror.article.dates import utc
 from mirror.article.entry import Entry, Feed, guid_of, markup_of, names_of, tags_of, title_of
+from mirror.article.feeds.cap import MAX_LISTED, newest
 from mirror.article.feeds.fields import Fields
 from mirror.article.feeds.fulltext import Body, best_body
-from mirror.article.feeds.prolog import MAX_ENTRIES, check_prolog
+from mirror.article.feeds.prolog import check_prolog
 from mirror.article.feeds.xmlbytes import OPTIONS, local_name, mended, utf8_xml
 from mirror.article.lang import normalised
 from mirror.article.links import absolute
@@ -44,13 +45,14 @@ def parse_fields(
         root = etree.fromstring(mended(xml), etree.XMLParser(encoding="utf-8", **OPTIONS))
     except etree.XMLSyntaxError as e:
         raise FormatError(f"feed: unreadable: {e!s:.100}") from e
-    # The newest come first. Not cut before it is parsed, as for feedparser: lxml needs 0.2 s
-    # for all the tags that `check_prolog` lets pass.
-    found = list(islice(_outermost(root, name), MAX_ENTRIES))
+    # Not cut before it is parsed, as for feedparser: lxml needs 0.2 s for all the tags that
+    # `check_prolog` lets pass.
+    found = list(islice(_outermost(root, name), MAX_LISTED))
     if not found:
         raise FormatError(f"feed: wrong kind: no <{name}> element in it")
     lang = lang or normalised(root.get(_LANG, ""))
-    entries = (_entry(element, fields, url=url, lang=lang, zone=zone) for element in found)
+    kept = newest(found, lambda element: utc(_first(element, fields.published), zone))
+    entries = (_entry(element, fields, url=url, lang=lang, zone=zone) for element in kept)
     return Feed(title="", lang=lang, entries=tuple(entry for entry in entries if entry))
 
 

@@ -5,8 +5,6 @@ import re
 from mirror.article.feeds.xmlbytes import check_xml, elements_only
 from mirror.errors import FormatError
 
-MAX_ENTRIES = 500
-"""Readers' feeds hold 10 to 100; 200,000 entries kept feedparser busy for 45 s."""
 MAX_TAGS = 200_000
 """feedparser takes 10 to 30 µs for each; the most in a capture are 19,771."""
 MAX_ELEMENT_TAGS = 60_000
@@ -18,8 +16,6 @@ _PROLOG = re.compile(
 )
 _HTML = re.compile(rb"<(?:html|head|body|title|meta|script|div|h1)\b", re.I)
 _FEED = re.compile(rb"<(?:rss|feed|rdf:RDF)[\s>]")
-_ENTRY = re.compile(rb"<(?:[\w.-]{1,40}:)?(?:item|entry)[\s>/]", re.I)
-_ENTRY_END = re.compile(rb"</(?:[\w.-]{1,40}:)?(?:item|entry)\s*>", re.I)
 
 
 def check_prolog(xml: bytes) -> None:
@@ -49,17 +45,3 @@ def check_elements(xml: bytes) -> None:
     """
     if xml.count(b"<") > MAX_ELEMENT_TAGS and elements_only(xml).count(b"<") > MAX_ELEMENT_TAGS:
         raise FormatError(f"feed: too large: more than {MAX_ELEMENT_TAGS} tags of its own")
-
-
-def capped(xml: bytes) -> bytes:
-    """Return `xml` without the entries after the first `MAX_ENTRIES`, still well-formed.
-
-    The cut is made on bytes, because the parser is what a long feed makes slow. The newest
-    entries come first in a feed.
-    """
-    for count, match in enumerate(_ENTRY.finditer(xml)):
-        if count == MAX_ENTRIES:
-            ends = _ENTRY_END.finditer(xml, match.start())
-            end = max((tag.end() for tag in ends), default=len(xml))
-            return xml[: match.start()] + xml[end:]
-    return xml

@@ -11,7 +11,8 @@ from feedparser.encodings import convert_to_utf8
 
 from mirror.article.cleaning.limits import LIBRARY_ERRORS
 from mirror.article.entry import Feed, older_of
-from mirror.article.feeds.prolog import MAX_ENTRIES, capped, check_elements, check_prolog
+from mirror.article.feeds.cap import MAX_ENTRIES, capped
+from mirror.article.feeds.prolog import check_elements, check_prolog
 from mirror.article.feeds.rssentry import Around, entry_of, line_in
 from mirror.article.feeds.rssvalues import dicts_in, text_in, value_in
 from mirror.article.feeds.xmlbytes import sound

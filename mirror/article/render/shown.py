@@ -10,7 +10,7 @@ from html import escape, unescape
 
 from mirror.article.article import Article
 from mirror.article.links import host_of
-from mirror.article.picture import Picture, name
+from mirror.article.picture import Picture, had, name
 from mirror.article.strings import Strings, strings
 
 _LINK = re.compile(
@@ -25,7 +25,7 @@ def shown_blocks(article: Article) -> tuple[str, ...]:
     A picture that could not be had stays a link to the original, with the name of its host.
     """
     words = strings(article.lang)
-    pictures = {picture.url: picture for picture in article.pictures}
+    pictures = {picture.url: picture for picture in had(article.pictures)}
     return tuple(
         _LINK.sub(lambda match: _shown(match, pictures, words), block)
         if "contentUrl" in block

@@ -21,6 +21,7 @@ from pydantic import ConfigDict, TypeAdapter
 from mirror.article.feeds.feed import Entry
 from mirror.database import Database
 from mirror.fetch import Validators
+from mirror.recheck.pictures import Pictures
 
 NOTHING = Validators()
 FIRST_S, SLOWER = 600, 1.5
@@ -139,7 +140,7 @@ class Rechecks:
         archive's may begin later than what is fresh.
         """
         if not entry.link:
-            self.forget(short)
+            self._drop(short)
             return
         old, entry = self._kept(short), _shortened(entry)
         edits = old[1].edits + 1 if old else 0
@@ -194,14 +195,18 @@ class Rechecks:
             self._put_due(found, now=now, step=row.step, wait_s=max(wait_s, retry_s))
 
     def forget(self, short: str) -> None:
-        """Ask for the page of an article no more."""
+        """Ask for the page of an article, and for its pictures, no more."""
+        self._drop(short)
+        Pictures(self._db).forget(short)
+
+    def _drop(self, short: str) -> None:
         self._db.execute("DELETE FROM recheck WHERE short=?", (short,))
 
     def _put_due(self, found: tuple[Recheck, _Kept], *, now: int, step: int, wait_s: int) -> None:
         """Note when a page is asked again, or that it is no more."""
         row, kept = found
         if step >= STEPS or now >= kept.changed + DAYS_S:
-            self.forget(row.short)
+            self._drop(row.short)
         values = step, now + wait_s, row.short
         self._db.execute("UPDATE recheck SET step=?, due=? WHERE short=?", values)
 
