@@ -4,6 +4,7 @@ The order of writes is the promise: what a checkpoint refers to first, the heads
 crash the same steps are taken again, with the same bytes.
 """
 
+import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from mirror import edition
 from mirror.article.article import Article
 from mirror.article.render.readback import read_back
 from mirror.dag import Dag
-from mirror.errors import StoreError
+from mirror.errors import FormatError, StoreError
 from mirror.formats.paths import INDEX_PROOF, article_folder, revision_path, short_id
 from mirror.formats.url import article_id
 from mirror.hold import Hold
@@ -22,6 +23,10 @@ from mirror.state import ArticleState
 from mirror.stores import Store, write
 from mirror.threads import in_thread
 from mirror.withdrawal import Withdrawals
+
+logger = logging.getLogger(__name__)
+
+DAMAGED = "the tree of the site's blocks is damaged, and built anew by the next cycle: %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +147,13 @@ class Press:
         """Have the tree be that of the site's folder, whatever a crash left."""
         if self.dag is None:
             return
+        log = self.signer.state.log()
+        if log.published == log.size:  # a checkpoint may be there whose round is not recorded
+            await in_thread(self._look_again, self.dag)
         if not self.dag.built():
             steps = self.dag.rebuilding(progress)
             while await in_thread(next, steps, False) is None:
                 pass  # a daemon that is told to stop does so between two steps
-        log = self.signer.state.log()
-        if log.published == log.size:  # a checkpoint may be there whose round is not recorded
-            await in_thread(self.dag.look_again)
 
     async def _held(self) -> Mapping[str, bytes]:
         """Return what the site has of what its pages and feeds show anew."""
@@ -160,14 +165,29 @@ class Press:
     def _mark_published(self, files: Mapping[str, bytes], *, now: int) -> None:
         state = self.signer.state
         with state.transaction():
-            if self.dag:
-                self.dag.apply(files)
+            self._apply(files)
             state.mark_published(state.log().size, now=now)
 
     def _record(self, files: Mapping[str, bytes | None]) -> None:
+        with self.signer.state.transaction():
+            self._apply(files)
+
+    def _apply(self, files: Mapping[str, bytes | None]) -> None:
+        """Have the tree hold a change; a damaged one, in which none can be made, is forgotten."""
         if self.dag:
-            with self.signer.state.transaction():
+            try:
                 self.dag.apply(files)
+            except FormatError as e:
+                logger.warning(DAMAGED, e)
+                self.dag.forget()
+
+    def _look_again(self, dag: Dag) -> None:
+        try:
+            dag.look_again()
+        except FormatError as e:
+            logger.warning(DAMAGED, e)
+            with self.signer.state.transaction():
+                dag.forget()
 
     def _drop_edits(self, shorts: Collection[str]) -> None:
         """Let no edit of these wait, and none be looked for: it is the same article's text."""

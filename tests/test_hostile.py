@@ -1,28 +1,36 @@
 """The hostile corpus: each file is done or killed in time, and nothing of it acts in a page."""
 
 import asyncio
+import hashlib
 import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import pages_rules
 import pytest
 import pytest_asyncio
+from fakes import NOW
 from hostile import browser, xss
 from hostile.corpus import Item, items
 from hostile.judge import flaws
 from hostile.meter import MIB
-from hostile.through import Outcome, Way, render_of
+from hostile.site_judge import Fragment, acting
+from hostile.through import URL, Outcome, Way, render_of
 from newsroom import Newsroom, feed, numbered
+from pages_rules import publish_all
 from test_cycle import RSS, Mirror
 
+from mirror.article.article import Article
 from mirror.article.cleaning.clean import clean
+from mirror.article.identity import Identity
 from mirror.box import Box
 from mirror.fetch import Fetcher
-from mirror.signer import Signer
+from mirror.signer import Draft, Signer
 
 on_one_loop = pytest.mark.asyncio(loop_scope="module")
 
@@ -34,6 +42,7 @@ BESIDE = [name for name in ITEMS if name.startswith("feed-body_of_")]
 SHOWN = ("in_content", "in_content_inside_everything", "in_content_as_attributes", "in_title")
 TWISTED = [f"feed-payloads_{where}" for where in SHOWN]
 TWISTED += [name for name in ITEMS if name.startswith("page-every_payload") or "-file_" in name]
+ROUND = 20  # articles: a front page and a feed tell of as many
 REVISION = re.compile(r"a/./././[^/]+/[0-9]+(-[0-9]+)?\.html")
 POLICY = re.compile(r"<meta http-equiv=\"Content-Security-Policy\"[^>]*>")
 
@@ -73,6 +82,41 @@ async def test_the_entries_beside_a_hostile_one_are_published(way: Way, name: st
     outcome = await outcome_of(way, name)
 
     assert sum(b"counted again and found" in page for page in outcome.pages) >= 2
+
+
+@on_one_loop
+async def test_nothing_acts_in_any_file_of_the_site(way: Way, tmp_path: Path):
+    outcomes = [await outcome_of(way, name) for name in ITEMS]
+    articles = list({each.digest: each for one in outcomes for each in one.articles}.values())
+    signer, store = pages_rules.opened(tmp_path)
+    found: list[str] = []
+    seen: set[str] = set()
+    # The first come once more, edited: a page of differences shows both texts.
+    edited = [replace(each, title=f"{each.title} edited") for each in articles[:ROUND]]
+    for now, drafts in enumerate(_rounds(signer, [*enumerate(articles), *enumerate(edited)]), NOW):
+        before = dict(store.kept)
+        await publish_all(signer, store, *drafts, now=now)
+        changed = {path: data for path, data in store.kept.items() if before.get(path) != data}
+        found += acting(changed)
+        seen |= changed.keys()
+    signer.state.close()
+
+    assert len(articles) > 500
+    assert found == []
+    assert {"index.html", "feed.xml", "feed.json", "feed/full.xml", "archive/0/0.html"} <= seen
+    assert any(path.startswith("index/") for path in seen)
+    assert any(path.endswith(".diff.html") for path in seen)
+
+
+def _rounds(signer: Signer, some: Sequence[tuple[int, Article]]) -> Iterator[list[Draft]]:
+    """Yield the drafts of one round after another, as the log is then."""
+    for start in range(0, len(some), ROUND):
+        yield [_draft(signer, *each) for each in some[start : start + ROUND]]
+
+
+def _draft(signer: Signer, number: int, article: Article) -> Draft:
+    identity = Identity((f"guid {number}",), hashlib.sha256(b"%d" % number).digest())
+    return Draft(article, identity, URL, signer.state.find(identity.keys))
 
 
 @on_one_loop
@@ -183,3 +227,20 @@ def kinds() -> set[str]:
 def test_every_kind_of_file_is_in_the_corpus():
     assert kinds() == {"feed", "json", "partner", "page", "picture", "sitemap"}
     assert all(isinstance(item, Item) and item.make for item in ITEMS.values())
+
+
+@pytest.mark.parametrize("payload", xss.ELEMENTS.values(), ids=xss.ELEMENTS)
+def test_a_payload_in_a_text_of_a_feed_is_seen(payload: str):
+    assert Fragment(payload).flaws != []
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:x", " java\nscript:x", "data:text/html,x", "vbscript:x", "blob:x"]
+)
+def test_an_address_that_acts_is_seen_in_each_kind_of_file(address: str):
+    entry = f'<feed xmlns="http://www.w3.org/2005/Atom"><link href="{address}"/></feed>'
+
+    assert acting({"x.xml": entry.encode()}) != []
+    assert acting({"x.json": json.dumps({"items": [{"url": address}]}).encode()}) != []
+    assert acting({"x.html": f'<a href="{address}">x</a>'.encode()}) != []
+    assert Fragment(f'<a href="{address}">x</a>').flaws != []

@@ -200,6 +200,26 @@ async def test_a_tree_whose_building_was_cut_off_is_built_by_the_next_start(
     assert room.agrees()
 
 
+@pytest.mark.parametrize("what", ["round", "head"])
+async def test_a_damaged_tree_stops_no_round_and_is_built_anew(
+    room: Room, caplog: pytest.LogCaptureFixture, what: str
+):
+    before = room.signer.state.log().published
+    with room.signer.state.transaction():
+        room.signer.state.db.execute("UPDATE dag SET piece=x'0a020801' WHERE place IN ('', 'a')")
+    if what == "round":
+        await room.round(3)
+    else:
+        room.dag.doubt(["index.html"])
+    await room.press.settle()
+
+    assert "is damaged" in caplog.text
+    log = room.signer.state.log()
+    assert log.published == log.size
+    assert (log.size > before) == (what == "round")
+    assert room.agrees()
+
+
 async def test_a_stranger_in_the_folder_stops_nothing(room: Room):
     (room.folder / "site" / "dangling.html").symlink_to("nowhere")
     (room.folder / "site" / "a b").write_bytes(b"stray")

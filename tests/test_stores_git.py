@@ -236,6 +236,18 @@ async def test_files_that_are_removed_leave_no_empty_folder(host: Host, room: Pa
     assert await store.names(folder) == []
 
 
+async def test_what_is_removed_is_in_no_commit_that_the_branch_leads_to(host: Host, room: Path):
+    store = beside(host, room)
+    for n in range(4):
+        await put(store, page=b"<p>1", checkpoint=b"%d" % n)
+    assert PAGE.encode() in host.git("log", "--format=", "--name-only", "pages")
+
+    await store.delete(PAGE)
+    await store.flush()
+
+    assert host.git("log", "--format=", "--name-only", "pages") == b".nojekyll\ncheckpoint\n"
+
+
 @pytest.mark.parametrize("looked", [True, False])
 async def test_a_branch_that_is_gone_is_noticed_and_filled_by_who_puts(
     host: Host, room: Path, caplog: pytest.LogCaptureFixture, looked: bool

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import fetch_servers
 import pytest
@@ -36,7 +37,7 @@ from mirror.signer import Signer
 from mirror.state import State
 from mirror.stores.dir import DirStore
 from mirror.trial import Wire
-from mirror.trial.rounds import Trials, try_due
+from mirror.trial.rounds import PARALLEL, Trials, try_due
 from mirror.trial.verdicts import DAY_S, FIT_S, JITTER, UNKNOWN_S, Tried, verdict
 
 FAR = NOW + 1000 * DAY_S
@@ -98,6 +99,7 @@ class House:
             while not until():
                 assert not task.done(), task.result()
                 await asyncio.sleep(0.05)
+                self.clock.now += 30  # messages are minutes apart
         task.cancel()
         await asyncio.wait([task])
 
@@ -307,6 +309,17 @@ async def test_one_that_hangs_delays_no_other(house: House):
 
     assert found[url] == ""
     assert "too slow: not done in 1 s" in found[f"http://{host}/"]
+
+
+async def test_a_round_holds_up_what_comes_after_it_for_a_few_hosts_only(house: House):
+    many = [f"http://127.0.0.1:{free_port()}/{path}" for _ in range(PARALLEL + 2) for path in "xy"]
+    house.name(*many)
+
+    rounds = [{each.url for each in await house.round()} for _ in range(4)]
+
+    assert [len({urlsplit(url).netloc for url in some}) for some in rounds[:2]] == [PARALLEL] * 2
+    assert [len(some) for some in rounds] == [PARALLEL, PARALLEL, 4, 0]
+    assert set().union(*rounds) == set(many)
 
 
 # From where.

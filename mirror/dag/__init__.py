@@ -148,6 +148,10 @@ class Dag:
             with self._db.transaction():
                 self._change({path: self._keep(path, left_out) for path in sorted(some)})
 
+    def forget(self) -> None:
+        """Have no tree until it is rebuilt; inside a transaction."""
+        self._tree.clear()
+
     def rebuild(self, progress: Callable[[str], None] = lambda _: None) -> None:
         """Make the tree from the folder: on an older database, or where the two disagree.
 
@@ -162,7 +166,7 @@ class Dag:
     def rebuilding(self, progress: Callable[[str], None] = lambda _: None) -> Iterator[None]:
         """Do the same in steps of a second or two, between which the caller may give up."""
         with self._db.transaction():
-            self._tree.clear()
+            self.forget()
         left_out, count = LeftOut(self.site), 0
         found = paths(self.site, left_out)
         while some := list(islice(found, _FILES)):

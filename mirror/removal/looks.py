@@ -20,12 +20,11 @@ from mirror.removal.case import Case
 from mirror.settings.outside import StoreSettings
 from mirror.state import State
 from mirror.stores.copies import Copies
-from mirror.stores.git.copy import MAX_COMMITS
 from mirror.stores.ipfs import IpfsStore
 from mirror.stores.patience import Patient
 from mirror.threads import in_thread
 
-HISTORY = f"; its branch's history may for {MAX_COMMITS} commits more"
+HISTORY = "; its host may keep old commits for a while, to which the branch leads no more"
 LOG = "log"  # the place that keeps what it has, and says more
 ANSWER_S = 5.0  # for an answer of the server on this machine
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a server that listens there answers

@@ -31,7 +31,9 @@ logger = logging.getLogger(__name__)
 
 ASK_S = 10.0  # one file: who takes longer is no mirror that a reader waits for
 TRIAL_S = 60.0  # eight files, also over Tor
-PARALLEL = 8  # hosts at once
+PARALLEL = 8
+"""Hosts in a round, all at once and one address of each: if all of them hang, the next look, and
+whoever is to be replaced, waits for two minutes."""
 PLACES = 2  # from where one that does not answer is asked: a control may be down as well
 
 
@@ -71,7 +73,7 @@ async def try_due(
     rows = {each.url: each for each in await in_thread(Mirrors(db).rows)}
     spares = {url for url, role in named.items() if role == "spare" and not _listed(rows.get(url))}
     due = await in_thread(_due, db, named, rows, now()) if only is None else only
-    chosen = sorted((url for url in named if url in due), key=_host)
+    chosen = sorted(set(due) & named.keys(), key=_host)
     works = {url for url, row in rows.items() if row.state in ("healthy", "blocked")}
     party = _Party(trials, spares, works, now)
     async with asyncio.TaskGroup() as group:
@@ -83,11 +85,15 @@ async def try_due(
     return party.tried
 
 
-def _due(db: Database, named: Mapping[str, Role], rows: Mapping[str, Mirror], now: int) -> set[str]:
-    """Return the addresses that are to be tried now, none that is in no list anyway."""
-    known = verdicts(db)
-    due = {url for url in named if known.get(url, Verdict(url)).is_due(now)}
-    return {url for url in due if named[url] != "private" and not _fails(rows.get(url))}
+def _due(
+    db: Database, named: Mapping[str, Role], rows: Mapping[str, Mirror], now: int
+) -> list[str]:
+    """Return the addresses to be tried in this round, none that is in no list anyway."""
+    known = {url: Verdict(url) for url in named} | verdicts(db)
+    due = [url for url in named if known[url].is_due(now) and not _fails(rows.get(url))]
+    due = sorted((url for url in due if named[url] != "private"), key=lambda url: known[url].due)
+    one_a_host = {_host(url): url for url in reversed(due)}
+    return [url for url in due if url in one_a_host.values()][:PARALLEL]
 
 
 def _fails(row: Mirror | None) -> bool:

@@ -46,6 +46,7 @@ class Outcome:
     """What became of an item: its pages, the sentences why there are no more, and the cost."""
 
     name: str
+    articles: list[Article] = field(default_factory=list)
     pages: list[bytes] = field(default_factory=list)
     webps: list[bytes] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
@@ -160,5 +161,6 @@ def _publish(made: Article | str | None, outcome: Outcome) -> None:
         return
     try:
         outcome.pages += render(made, masthead=MASTHEAD, rev=1, id_hex=ID)
+        outcome.articles.append(made)
     except FormatError as e:
         outcome.refused.append(str(e))
