@@ -192,7 +192,8 @@ def test_a_store_and_its_address_are_asked_themselves(stored: Operator):
         store,
     )
     assert public == f"{stored.newsroom.url('/first/')}: removed: readers get none of it"
-    assert stored.newsroom.asked[-1] == f"/first/{page(2)}"
+    notice = f"{article_folder(short(2))}/index.html"
+    assert stored.newsroom.asked[-2:] == [f"/first/{page(2)}", f"/first/{notice}"]
 
 
 def test_stores_that_said_they_removed_a_page_and_have_it_are_told_again(stored: Operator):

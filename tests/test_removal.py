@@ -82,6 +82,16 @@ async def test_a_store_that_hides_a_page_and_gives_it_has_it(site: Site):
     assert seen.detail == f"it does not list {gone.folder}/1.html, and gives it"
 
 
+async def test_a_store_that_keeps_the_article_where_it_was_always_found_has_it(site: Site):
+    store = MemoryStore()
+    gone = await removed_from(site, store)
+    store.kept[gone.notice] = BODY
+    seen = await ask_store(store, replace(gone, pages={"p": hashlib.sha256(BODY).digest()}))
+
+    assert (seen.answer, seen.left) == ("not yet", ())
+    assert seen.detail == f"{gone.notice} is still the article"
+
+
 @pytest.mark.parametrize("call", ["names", "get"])
 async def test_a_store_that_does_not_answer_is_not_confirmed(site: Site, call: str):
     store = MemoryStore()
@@ -170,7 +180,7 @@ async def test_an_address_that_has_no_revision_is_believed(
     seen = await ask_address(fetcher, newsroom.url("/x/"), GONE)
 
     assert (seen.answer, seen.detail) == ("removed", "readers get none of it")
-    assert newsroom.asked == [f"/x/{PAGE}", f"/x/{OLDER}"]
+    assert newsroom.asked == [f"/x/{PAGE}", f"/x/{OLDER}", f"/x/{GONE.notice}"]
 
 
 @pytest.mark.parametrize(
@@ -190,6 +200,18 @@ async def test_an_address_that_shows_an_old_revision_has_it(
     assert seen.answer == "not yet"
     assert seen.detail.startswith(f"{OLDER}: readers get it still")
     assert seen.detail.endswith(words)
+
+
+async def test_an_address_that_shows_the_article_where_it_was_always_found_has_it(
+    newsroom: Newsroom, fetcher: Fetcher
+):
+    newsroom.answers[f"/{GONE.notice}"] = Answer(BODY)
+    kept = await ask_address(fetcher, newsroom.url("/"), GONE)
+    newsroom.answers[f"/{GONE.notice}"] = Answer(b"It was withdrawn")
+    gone = await ask_address(fetcher, newsroom.url("/"), GONE)
+
+    assert (kept.answer, kept.detail) == ("not yet", f"{GONE.notice}: readers get it still")
+    assert gone.answer == "removed"
 
 
 OTHERS = {

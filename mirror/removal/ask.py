@@ -53,8 +53,12 @@ class Withdrawn:
 
     @property
     def notice(self) -> str:
-        """The page that says that the article was withdrawn."""
+        """The page that says that the article was withdrawn; before, it was its newest one."""
         return f"{self.folder}/index.html"
+
+    def is_page(self, data: bytes) -> bool:
+        """Return whether these are the bytes of one of its pages."""
+        return hashlib.sha256(data).digest() in self.pages.values()
 
     @classmethod
     def of(cls, db: Database, held: ArticleState) -> "Withdrawn":
@@ -95,6 +99,8 @@ async def ask_store(store: Store, gone: Withdrawn) -> Seen:
     if notice is None:
         what = f"it gives nothing of it, nor {gone.notice}, which stands in its stead"
         return Seen("not confirmed", f"{what}: is this the place that is written to?")
+    if gone.is_page(notice):  # it is not removed: the notice is to be written there
+        return Seen("not yet", f"{gone.notice} is still the article")
     return Seen("removed", "it lists and gives nothing of it")
 
 
@@ -106,17 +112,18 @@ def some(paths: Sequence[str]) -> str:
 
 async def ask_address(fetcher: Fetcher, address: str, gone: Withdrawn) -> Seen:
     """Return what readers get of an article at a public address, which ends in a slash."""
-    for path, sha256 in gone.pages.items():
+    for path in (*gone.pages, gone.notice):
         try:
             found = await fetcher.get(address + path, max_bytes=2 * MAX_RAW_BYTES, cut=True)
         except FetchError as e:
             if e.kind in ("missing", "gone"):
                 continue
             return Seen("not confirmed", str(e))
-        if found is None or hashlib.sha256(found.body).digest() != sha256:
+        if found and gone.is_page(found.body):
+            return Seen("not yet", f"{path}: readers get it still{_cached(found.max_age_s)}")
+        if path != gone.notice:
             what = "answers with other bytes than were there"
             return Seen("not confirmed", f"{path}: {what}: look at it with a browser")
-        return Seen("not yet", f"{path}: readers get it still{_cached(found.max_age_s)}")
     return Seen("removed", "readers get none of it")
 
 

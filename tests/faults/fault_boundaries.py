@@ -19,11 +19,13 @@ import random
 import shutil
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mirror import database
 from mirror.formats import ed25519
 
 KILLED = 137
@@ -42,13 +44,15 @@ class Boundaries:
     """Names that are not durable yet: their folder, and what brings back what was before."""
     _dirty: set[str] = field(default_factory=set)
     """Files whose bytes are not durable yet."""
+    _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def boundary(self, what: str) -> None:
-        self.seen.append(what)
-        if len(self.seen) == self.at:
-            if self.power:
-                self._lose_power()
-            self.reached()
+        with self._lock:  # two threads would count one, and meet none
+            self.seen.append(what)
+            if len(self.seen) == self.at:
+                if self.power:
+                    self._lose_power()
+                self.reached()
 
     def _lose_power(self) -> None:
         draw = random.Random(self.seed)
@@ -120,6 +124,7 @@ def install(count: Boundaries) -> None:
     os.write = _os_write(count)  # type: ignore[assignment]
     io.open = builtins.open = _io_open(count, io.open)  # type: ignore[assignment]
     sqlite3.connect = _connect(count, sqlite3.connect)  # type: ignore[assignment]
+    database._reading = _untold(database._reading)
     ed25519.sign = _sign(count, ed25519.sign)
 
 
@@ -231,6 +236,21 @@ def _connect(count: Boundaries, real: Any) -> Callable[..., Any]:
         count.boundary("open database")
         db = real(*arguments, **options)
         db.set_trace_callback(lambda statement: _statement(count, db, statement))
+        return db
+
+    return call
+
+
+def _untold(real: Any) -> Callable[[Path], sqlite3.Connection]:
+    """Return what opens a connection for readers that tells of no statement: it writes nothing.
+
+    Threads share it. One in a statement has SQLite's lock, and would wait for the interpreter to
+    tell; another has the interpreter, and waits for the lock.
+    """
+
+    def call(path: Path) -> sqlite3.Connection:
+        db: sqlite3.Connection = real(path)
+        db.set_trace_callback(None)
         return db
 
     return call

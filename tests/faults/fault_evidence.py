@@ -3,10 +3,12 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import reduce
 from pathlib import Path
+from typing import Any
 
+from fault_boundaries import KILLED
 from fault_newsroom import Newsroom, Story
 
 from mirror.check import check
@@ -23,6 +25,14 @@ from mirror.formats.unixfs import file_link
 from mirror.formats.url import article_id
 
 STAGING = ".staging"
+FEWER = 4  # write boundaries, of some 370: two polls that end together are remembered together
+
+
+def assert_cut(told: Mapping[str, Any], at: int, where: str) -> None:
+    """Assert that a run was cut before boundary `at`, or had all but so many, and ended before."""
+    if told["status"] != KILLED:
+        assert told["status"] == 0, (where, told.get("error"))
+        assert at - FEWER <= len(told["seen"]) < at, where
 
 
 def tree(site: Path) -> dict[str, bytes]:

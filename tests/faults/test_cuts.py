@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fault_boundaries import KILLED
 from fault_evidence import (
+    assert_cut,
     assert_not_forked,
     assert_readable,
     assert_tree_is_the_folders,
@@ -98,7 +98,7 @@ async def test_a_cycle_cut_at_any_write_boundary_is_brought_to_the_same_end(
             where = f"cut before {at}, {seen[at - 1]}"
             shutil.copytree(base, folder)
             told = await asyncio.to_thread(warm.run, folder, now=now, at=at)
-            assert told["status"] == KILLED, (where, told)
+            assert_cut(told, at, where)
             shown = tree(folder / "site")
             if shown not in read:  # what is staged changes more often than what is shown
                 read.append(shown)
@@ -136,7 +136,7 @@ async def test_a_power_cut_loses_nothing_that_was_signed(
         seed = None if lost == "all" else at
         told = warm.run(folder, now=now, at=at, power=True, seed=seed)
         where = f"power cut before {at}, {seen[at - 1]}"
-        assert told["status"] == KILLED, (where, told)
+        assert_cut(told, at, where)
         met = visible(folder)
         await assert_readable(folder, now=now, whole=False)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import brotli
 import pytest
-from fault_boundaries import KILLED
 from fault_evidence import (
+    assert_cut,
     assert_not_forked,
     assert_readable,
     assert_tree_is_the_folders,
@@ -94,7 +94,7 @@ async def test_a_withdrawal_cut_at_a_write_boundary_is_brought_to_the_same_end(
             where = f"cut before {at}, {seen[at - 1]}"
             shutil.copytree(base, folder)
             told = await asyncio.to_thread(warm.run, folder, now=now, at=at)
-            assert told["status"] == KILLED, (where, told)
+            assert_cut(told, at, where)
             met = visible(folder)
 
             again = await asyncio.to_thread(warm.run, folder, now=now)
@@ -128,7 +128,7 @@ async def test_a_power_cut_brings_nothing_of_it_back(
         seed = None if lost == "all" else at
         told = warm.run(folder, now=now, at=at, power=True, seed=seed)
         where = f"power cut before {at}, {seen[at - 1]}"
-        assert told["status"] == KILLED, (where, told)
+        assert_cut(told, at, where)
         met = visible(folder)
 
         again = warm.run(folder, now=now)
