@@ -228,6 +228,8 @@ def _failed(old: Asked, answer: Answer, pace: Pace) -> tuple[Asked, float]:
     hour is.
     """
     kind, failures = answer.kind or "failed", old.failures + 1
+    if kind == "refused":  # a rule, or an address, may be mended
+        kind = "failed"
     state: Standing = "failed" if kind == "missing" else kind
     new = replace(old, state=state, failures=failures)
     lost = kind == "gone" or (state == "failed" and failures >= MISSES)

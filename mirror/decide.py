@@ -163,8 +163,9 @@ def let_wait(
         left = {each.identity.id for each in rules.hold.keep(proposals, now=now)}
         rules.hold.drop(dropped)
         kept = {each.identity.id for each in proposals} - left
-        entries = [each for _, each in found if each.article and each.identity.id in kept]
-        rules.state.put_seen({each.key: each.digest for each in entries})
+        # What brings pictures alone has no entry of its own: its feed's is as it was seen.
+        entries = [each for _, each in found if each.article and not each.completes]
+        rules.state.put_seen({e.key: e.digest for e in entries if e.identity.id in kept})
     return left
 
 

@@ -43,9 +43,9 @@ class SettingsError(MirrorError):
     """The operator must fix the file that the message names."""
 
 
-Failure = Literal["failed", "later", "challenge", "robots", "missing", "gone"]
+Failure = Literal["failed", "later", "challenge", "robots", "missing", "gone", "refused"]
 """What a source that gives nothing means: an accident; 429 or 503; an anti-bot page; robots.txt
-says no; 404; 410."""
+says no; 404; 410; what is the same tomorrow: a rule of ours, or another status of 400 and more."""
 
 
 class FetchError(MirrorError):

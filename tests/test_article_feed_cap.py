@@ -14,6 +14,7 @@ from lxml import etree
 from mirror.article.feeds.cap import MAX_ENTRIES, MAX_LISTED, MAX_MENTIONS, capped, newest
 from mirror.article.feeds.feed import MAX_FEED_BYTES, parse_feed
 from mirror.article.feeds.fields import AS_IT_SAYS, Fields, Reading
+from mirror.errors import FormatError
 
 COUNT = MAX_ENTRIES + 100
 FIELDS = Reading(Fields(entry="item", title="title", published="pubDate"))
@@ -149,9 +150,42 @@ HIDDEN = {  # by the book, there is no entry in these; feedparser, which mends t
 def test_entries_that_only_a_mending_parser_finds_are_counted(where: str, count: int):
     start, end = HIDDEN[where]
     body = b"<rss><channel>%b</channel></rss>" % (start + ENTRY * count + end).encode()
+    if "CDATA" in start and count > MAX_MENTIONS:
+        with pytest.raises(FormatError, match="more than 5000 entries inside its texts"):
+            titles(body)
+        return
 
     assert len(titles(body)) <= MAX_ENTRIES
     assert capped(body).count(b"<item>") <= MAX_MENTIONS
+
+
+FORGED = f"<item><title>100</title><pubDate>{date(999_999)}</pubDate></item>"
+TEXTS = {
+    "character data": ("<![CDATA[", "]]>"),
+    "a comment": ("<!--", "-->"),
+    "character data that is cut off": ("<![CDATA[", ""),
+    "a comment that is cut off": ("<!--", ""),
+}
+
+
+@pytest.mark.parametrize("count", [MAX_ENTRIES, MAX_MENTIONS, MAX_MENTIONS + 1, MAX_LISTED + 1])
+@pytest.mark.parametrize("where", TEXTS)
+def test_what_an_author_writes_becomes_no_entry(where: str, count: int):
+    start, end = TEXTS[where]
+    body = rss(range(9)).decode().replace("</item></channel>", f"{start}{FORGED * count}{end}")
+    body += "</item></channel></rss>" if end else ""
+    if count > MAX_MENTIONS:
+        with pytest.raises(FormatError, match="refused"):
+            titles(body.encode())
+    else:
+        assert titles(body.encode()) == list(range(9))
+
+
+def test_what_is_written_in_a_feed_of_more_than_are_looked_at_becomes_no_entry():
+    last = f"<description><![CDATA[{FORGED * 9}</item>{FORGED}]]></description>"
+    body = rss(range(MAX_LISTED + 9)).replace(b"</item></channel>", last.encode() + b"</item>")
+
+    assert 100 not in titles(body + b"</channel></rss>")
 
 
 FLOODS = {
@@ -159,6 +193,9 @@ FLOODS = {
     "empty entries": "<item/>",
     "character data": "<![CDATA[",
     "comments": "<!--",
+    "closed character data": "<![CDATA[]]>",
+    "closed comments": "<!---->",
+    "texts with an entry": "<!--<item>-->",
     "both, never closed": "<!--<![CDATA[",
     "halves of an end": "-- ",
     "long names": "<" + "a" * 40,
@@ -173,7 +210,10 @@ def test_the_cut_of_a_hostile_feed_takes_little_time(name: str):
     flood = FLOODS[name]
     body = "<item/>" * COUNT + flood * (MAX_FEED_BYTES // len(flood))
     with within(4):
-        kept = capped(body.encode())
+        try:
+            kept = capped(body.encode())
+        except FormatError:
+            kept = b""
 
     assert len(kept) <= len(body)
 

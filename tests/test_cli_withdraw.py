@@ -234,11 +234,17 @@ def test_a_cache_that_lets_go_in_time_is_waited_for(
     body = (stored.folder / "site" / page(2)).read_bytes()
     stored.newsroom.answers[path] = Answer(body)
     monkeypatch.setattr(removal, "AGAIN_S", 0.1)
-    timer = threading.Timer(2, lambda: stored.newsroom.answers.pop(path))
-    timer.start()
+
+    def let_go() -> None:
+        while stored.newsroom.asked.count(path) < 2:
+            time.sleep(0.01)
+        stored.newsroom.answers.pop(path)
+
+    cache = threading.Thread(target=let_go, daemon=True)
+    cache.start()
 
     assert withdraw(stored) == 0
-    timer.join()
+    cache.join()
     assert stored.newsroom.asked.count(path) > 1
 
 

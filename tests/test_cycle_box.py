@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from fakes import Clock, audited
 from hostile import bodies
+from hostile.meter import children, read
 from newsroom import Item, Newsroom, feed, item, numbered, page
 
 from mirror import build, cli, init
@@ -110,12 +111,7 @@ def on_its_page(newsroom: Newsroom) -> Item:
 
 def workers() -> set[int]:
     """Return the processes of this one's boxes that live."""
-    found = set()
-    for task in Path("/proc/self/task").iterdir():
-        for pid in map(int, (task / "children").read_text().split()):
-            if b"box_worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.add(pid)
-    return found
+    return {pid for pid in children() if "box_worker" in read(Path(f"/proc/{pid}/cmdline"))}
 
 
 def id_in(listed: str) -> str:

@@ -34,10 +34,11 @@ async def failure(host: str, path: str = "/", **options: object) -> FetchError:
     ("status", "kind"),
     [
         (204, "failed"),
-        (400, "failed"),
-        (401, "failed"),
-        (403, "failed"),
+        (400, "refused"),
+        (401, "refused"),
+        (403, "refused"),
         (404, "missing"),
+        (408, "failed"),
         (410, "gone"),
         (429, "later"),
         (500, "failed"),
@@ -63,11 +64,11 @@ async def test_an_anti_bot_page_is_a_kind_of_its_own(status: int):
     assert "try again after 60 s" in str(error)
 
 
-async def test_what_is_refused_or_never_comes_has_only_failed():
+async def test_what_our_own_rules_refuse_is_told_from_what_never_comes():
     async with raw(hold=True) as slow, hops("http://10.0.0.1/") as inside:
         kinds = [(await failure(slow, timeout_s=0.1)).kind, (await failure(inside, "/0")).kind]
 
-    assert kinds == ["failed", "failed"]
+    assert kinds == ["failed", "refused"]
 
 
 @pytest.mark.parametrize(

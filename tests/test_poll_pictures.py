@@ -18,6 +18,7 @@ from mirror.box import Box
 from mirror.cycle import run_cycle
 from mirror.decide import decide_all
 from mirror.desk import Desk, Summary, to_do
+from mirror.errors import StoreError
 from mirror.fetch import Fetcher
 from mirror.formats.paths import article_folder, short_id
 from mirror.formats.url import article_id
@@ -45,14 +46,17 @@ class Mirror:
         self.folder, self.fetcher, self.box, self.newsroom = folder, fetcher, box, newsroom
         self.signer = open_signer(folder)
         self.store, self.clock, self.delay_s = MemoryStore(), Clock(), 0
+        self.feeds = ["/feed"]
+        self.kept = self.store.get
 
     def desk(self) -> Desk:
         poller = Poller(
-            *([Source(self.newsroom.url("/feed"), "auto")], "en", self.signer.state),
+            *([Source(self.newsroom.url(feed), "auto") for feed in self.feeds], "en"),
+            self.signer.state,
             *(self.fetcher, self.box, 4),
             hosts=frozenset(["127.0.0.1"]),
             pictures=True,
-            kept=self.store.get,
+            kept=self.kept,
         )
         return Desk(poller, self.signer, self.store, delay_s=self.delay_s, recheck=True)
 
@@ -298,6 +302,24 @@ async def test_a_host_that_asks_to_be_left_alone_is_asked_for_no_other_picture_e
 PATHS = {1: "/photo.jpg", 2: "/other.jpg"}
 
 
+async def test_one_feeds_redirect_to_a_busy_host_stops_no_other_feeds_pictures(
+    mirror: Mirror, newsroom: Newsroom
+):
+    newsroom.answers["/go"] = Answer(b"", 302, {"Location": "/busy"})
+    newsroom.answers["/busy"] = Answer(b"no", 503, {"Retry-After": "86400"})
+    up(newsroom)
+    offers(newsroom, "/go")
+    await mirror.cycle()
+    mirror.feeds.append("/another")
+    entry = item(2, html=illustrated(newsroom, "/photo.jpg", number=2))
+    newsroom.says("/another", feed(entry), content_type=RSS)
+    for _ in range(3):
+        await mirror.cycle(HOUR_S)
+
+    assert ".webp" in mirror.shown(2)
+    assert (mirror.asked(), mirror.asked("/go")) == (1, 1)
+
+
 async def test_a_host_that_is_down_is_not_asked_for_all_that_it_owes(
     mirror: Mirror, newsroom: Newsroom
 ):
@@ -339,6 +361,38 @@ async def test_an_edit_while_the_server_is_down_loses_no_picture(
     assert mirror.webps()[0] in mirror.shown()
     assert mirror.asked() == 3
     assert await mirror.wrong() == []
+
+
+async def test_a_site_that_is_not_read_is_an_error_of_the_disk(
+    mirror: Mirror, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
+):
+    async def fails(_: str) -> bytes | None:
+        raise StoreError("site: not read: Input/output error")
+
+    up(newsroom)
+    offers(newsroom)
+    await mirror.cycle()
+    newsroom.fails("/photo.jpg")
+    offers(newsroom, text="Edited.")
+    monkeypatch.setattr(mirror, "kept", fails)
+
+    with pytest.raises(StoreError, match="Input/output error"):
+        await mirror.cycle()
+
+
+async def test_no_revision_shows_less_because_the_site_lost_a_picture(
+    mirror: Mirror, newsroom: Newsroom
+):
+    up(newsroom, "/0.jpg")
+    newsroom.fails("/1.jpg")
+    offers(newsroom, "/0.jpg", "/1.jpg")
+    await mirror.cycle()
+    [lost] = [path for path in mirror.store.kept if path.endswith(".webp")]
+    del mirror.store.kept[lost]
+    up(newsroom, "/1.jpg", 7)
+    await mirror.cycle(HOUR_S)
+
+    assert (mirror.asked("/1.jpg"), mirror.revisions) == (2, [(0, 1)])
 
 
 async def test_an_edit_shows_a_new_picture_later_and_the_old_one_at_once(
@@ -483,6 +537,45 @@ async def test_while_all_is_held_a_picture_waits_for_the_operator(
     assert mirror.asked("/story") > 3
     assert (mirror.asked(), mirror.desk().hold.waiting()) == (2, [])
     assert len(mirror.webps()) == 1
+
+
+async def test_a_picture_that_waits_lets_no_entry_be_forgotten(mirror: Mirror, newsroom: Newsroom):
+    newsroom.fails("/photo.jpg")
+    offers(newsroom)
+    await mirror.cycle()
+    before = mirror.signer.state.db.rows("SELECT * FROM seen")
+    mirror.delay_s = DAY_S
+    up(newsroom)
+    await mirror.cycle(HOUR_S, polls=False)
+
+    assert [each.rev for each in mirror.desk().hold.waiting()] == [2]
+    assert mirror.signer.state.db.rows("SELECT * FROM seen") == before
+
+
+async def test_who_rejects_a_picture_that_came_later_rejects_no_text(
+    mirror: Mirror, newsroom: Newsroom
+):
+    newsroom.fails("/photo.jpg")
+    offers(newsroom, text="As it was.")
+    await mirror.cycle()
+    hold = mirror.desk().hold
+    with mirror.signer.state.transaction():
+        hold.switch_on("hold", now=mirror.clock.now)
+    up(newsroom)
+    await mirror.cycle(HOUR_S)
+    with mirror.signer.state.transaction():
+        hold.reject(hold.waiting(), now=mirror.clock.now)
+    await mirror.cycle(DAY_S)
+    left = hold.waiting(), mirror.asked(), list(mirror.revisions)
+    with mirror.signer.state.transaction():
+        hold.switch_off()
+    for text in ("As it is.", "As it was."):
+        offers(newsroom, text=text)
+        await mirror.cycle(HOUR_S)
+
+    assert left == ([], 2, [(0, 1)])
+    assert mirror.revisions == [(0, 1), (0, 2), (0, 3)]
+    assert "As it was." in mirror.shown()
 
 
 async def test_after_a_delay_an_article_gets_its_pictures_too(mirror: Mirror, newsroom: Newsroom):

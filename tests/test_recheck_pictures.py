@@ -12,7 +12,7 @@ from mirror.article.entry import Entry
 from mirror.article.picture import Picture, lacking, name
 from mirror.database import _STEPS
 from mirror.recheck import Rechecks
-from mirror.recheck.pictures import TRIES, Pictures, Visit, gap_s
+from mirror.recheck.pictures import TRIES, Pictures, Visit, gap_s, server_of
 from mirror.signer import Draft, Signer
 from mirror.state import State
 
@@ -46,7 +46,17 @@ def test_one_feeds_missing_pictures_take_no_other_feeds_place(
     publish(signer, 5, source="another")
     due = Pictures(signer.state.db).due(now=NOW + DAY_S, most=99)
 
-    assert [each.n for each in due] == [0, 1, 2, 5]
+    assert [each.n for each in due] == [0, 5, 1, 2]
+
+
+def test_feeds_take_turns(signer: Signer):
+    publish(signer, *range(5))
+    publish(signer, 5, 6, source="another")
+    with signer.state.transaction():
+        signer.state.db.execute("UPDATE picture SET due=due+n")
+    due = Pictures(signer.state.db).due(now=NOW + DAY_S, most=5)
+
+    assert [each.n for each in due] == [0, 5, 1, 6, 2]
 
 
 def test_of_a_long_archive_the_newest_articles_pictures_are_known(
@@ -65,7 +75,7 @@ def test_a_damaged_row_costs_its_own_pictures_alone(signer: Signer):
     publish(signer, 1, 2)
     with signer.state.transaction():
         signer.state.db.execute("UPDATE picture SET value=x'00' WHERE n=0")
-    due = Pictures(signer.state.db).due(now=NOW + DAY_S, most=9)
+    due = Pictures(signer.state.db).due(now=NOW + DAY_S, most=1)
 
     assert [each.n for each in due] == [1]
 
@@ -83,7 +93,7 @@ def test_a_visit_to_a_busy_host_is_no_try(signer: Signer):
     pictures = Pictures(signer.state.db)
     [plan] = pictures.due(now=NOW + DAY_S, most=9)
     with signer.state.transaction():
-        busy = (("i.example", NOW + HOUR_S),)
+        busy = ((server_of(URL, source="feed"), NOW + HOUR_S),)
         pictures.came(Visit(busy=busy, plan=plan, asked=False), now=NOW)
     after = pictures.find(0)
 

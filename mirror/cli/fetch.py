@@ -5,9 +5,19 @@ import asyncio
 import os
 from pathlib import Path
 
-from mirror.cli.terminal import DONE, FAILED, Verbs, add_allow_host, answer, now, number, say, verb
+from mirror.cli.terminal import (
+    DONE,
+    FAILED,
+    Verbs,
+    add_allow_host,
+    answer,
+    now,
+    number,
+    proxy,
+    say,
+    verb,
+)
 from mirror.errors import SettingsError
-from mirror.fetch import Proxy
 from mirror.files import write_durably
 from mirror.formats.paths import in_write_order
 from mirror.obtain import TOTAL_S, Obtained, Wanted, Web, obtain
@@ -64,7 +74,7 @@ def add(verbs: Verbs) -> None:
     made.add_argument(
         "--proxy",
         default=os.environ.get(PROXY, ""),
-        type=_proxy,
+        type=proxy,
         metavar="URL",
         help="the proxy that everything goes through, such as socks5h://127.0.0.1:9050; .onion"
         f" needs one; one with a password stands better in ${PROXY}, where other users of the"
@@ -81,15 +91,6 @@ def add(verbs: Verbs) -> None:
         help=f"give up after so many seconds in all; default: {TOTAL_S:.0f}",
     )
     add_allow_host(made, "a mirror on a private network or another port")
-
-
-def _proxy(text: str) -> str:
-    try:
-        if text:
-            Proxy.parse(text)
-    except ValueError as e:
-        raise argparse.ArgumentTypeError(str(e)) from e
-    return text
 
 
 def _fetch(arguments: argparse.Namespace) -> int:

@@ -24,11 +24,11 @@ from mirror.cli.terminal import (
     complain,
     count,
     progress,
+    proxy,
     say,
     verb,
 )
 from mirror.errors import FormatError, SettingsError
-from mirror.fetch import Proxy
 from mirror.formats.url import canonical_url
 from mirror.look import Looked, look
 from mirror.poll import Found
@@ -48,21 +48,12 @@ def add(verbs: Verbs) -> None:
     check.add_argument("-c", "--config", type=Path, metavar="FILE", help="with these settings")
     check.add_argument("--text", choices=("auto", "feed", "page"), help="where the text comes from")
     words = 'ask over it, such as socks5h://127.0.0.1:9050; "" for none, whatever the settings say'
-    check.add_argument("--proxy", type=_proxy, metavar="URL", help=words)
+    check.add_argument("--proxy", type=proxy, metavar="URL", help=words)
     check.add_argument("--most", type=count, default=MOST, metavar="N", help="entries, the newest")
     check.add_argument("--out", type=Path, metavar="DIR", help="keep the rendered pages there")
     check.add_argument("--open", action="store_true", help="show the rendered pages in a browser")
     add_allow_host(check, "ask HOST:PORT although it is private")
     backfill.add(kinds)
-
-
-def _proxy(text: str) -> str:
-    try:
-        if text:
-            Proxy.parse(text)
-    except ValueError as e:
-        raise argparse.ArgumentTypeError(str(e)) from e
-    return text
 
 
 def _check(arguments: argparse.Namespace) -> int:

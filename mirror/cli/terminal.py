@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from mirror.fetch import Proxy
 from mirror.guard import host_and_port
 
 DONE, FAILED, USAGE, FORK, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -49,6 +50,16 @@ def add_allow_host(made: argparse.ArgumentParser, words: str) -> None:
 def _host(text: str) -> str:
     try:
         host_and_port(text)
+    except ValueError as e:
+        raise argparse.ArgumentTypeError(str(e)) from e
+    return text
+
+
+def proxy(text: str) -> str:
+    """Check a command-line argument that is the address of a proxy, or empty for none."""
+    try:
+        if text:
+            Proxy.parse(text)
     except ValueError as e:
         raise argparse.ArgumentTypeError(str(e)) from e
     return text

@@ -19,6 +19,8 @@ SECONDS = re.compile(r'\s*"?([0-9]{1,9})"?\s*')  # more digits are no time that 
 MARKER_BYTES = 1 << 16  # of an error page, searched for the marks of an anti-bot page
 
 KINDS: dict[int, Failure] = {404: "missing", 410: "gone", 429: "later", 503: "later"}
+PASSING = frozenset({408, 425, 429})
+"""Of what says no, what is at fault for a while, or was asked too often."""
 MAY_CHALLENGE = frozenset({202, 403, 405, 429, 503})  # Amazon's: 202, and 405 for a captcha
 CHALLENGES = (
     b"/cdn-cgi/challenge-platform/",
@@ -118,7 +120,7 @@ def is_challenge(response: aiohttp.ClientResponse) -> bool:
 async def failure(response: aiohttp.ClientResponse, *, now: float) -> FailedError:
     """Return what a status other than 200 means; `now` is the time that dates are held against."""
     status = response.status
-    kind, said = KINDS.get(status, "failed"), f"status {status}: {_phrase(status)}"
+    kind, said = _kind(status), f"status {status}: {_phrase(status)}"
     if is_challenge(response) or (status in MAY_CHALLENGE and await _looks_like_one(response)):
         kind = "challenge"
         said = f"challenge: an anti-bot page instead of an answer, status {status}"
@@ -129,6 +131,11 @@ async def failure(response: aiohttp.ClientResponse, *, now: float) -> FailedErro
     said += f", try again after {later}" if later else ""
     retry_s = _retry_s(retry, now) if kind in ("later", "challenge") else 0
     return FailedError(clean(said), kind=kind, retry_s=retry_s, status=status)
+
+
+def _kind(status: int) -> Failure:
+    no = 400 <= status < 500 and status not in PASSING
+    return KINDS.get(status, "refused" if no else "failed")
 
 
 def _phrase(status: int) -> str:
@@ -173,7 +180,7 @@ def _field(response: aiohttp.ClientResponse, name: str) -> str:
 
 
 async def _body(response: aiohttp.ClientResponse, asked: Question) -> bytes:
-    too_large = FailedError(f"too large: more than {asked.max_bytes} bytes")
+    too_large = FailedError(f"too large: more than {asked.max_bytes} bytes", kind="refused")
     if (response.content_length or 0) > asked.max_bytes and not asked.cut:
         raise too_large
     body = bytearray()

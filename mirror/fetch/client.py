@@ -1,6 +1,7 @@
 """The fetcher: one address, its redirects, and all rules at every hop."""
 
 import asyncio
+import errno
 import time
 from collections.abc import Callable, Collection, Coroutine
 from contextlib import AbstractAsyncContextManager
@@ -13,7 +14,7 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from mirror import guard
-from mirror.errors import FetchError, FormatError
+from mirror.errors import Failure, FetchError, FormatError
 from mirror.fetch.answers import (
     Fetched,
     Question,
@@ -187,7 +188,7 @@ class Fetcher:
             raise FailedError(str(e)) from e
         except (aiohttp.ClientError, OSError, *SOCKS_ERRORS) as e:
             problem = self._proxy.problem(e) if self._proxy else None
-            raise FailedError(problem or in_words(e)) from e
+            raise FailedError(problem or in_words(e), kind=_kind(e)) from e
 
     async def _read_robots(self, url: URL) -> bytes:
         asked = Question({"Accept": "text/plain, */*;q=0.1"}, MAX_ROBOTS_BYTES, cut=True)
@@ -201,7 +202,7 @@ class Fetcher:
         for _ in range(MAX_HOPS + 1):
             reason = guard.refusal(hop.url, self._exempt, proxied=self._proxy is not None)
             if reason is not None:
-                raise FailedError(clean(f"refused: {reason}"))
+                raise FailedError(clean(f"refused: {reason}"), kind="refused")
             delay_s = await robots.ask(hop.url, limit) if robots else 0.0
             asking = partial(self._ask, hop, asked)
             act = partial(_ended, asking) if self._proxy else asking
@@ -209,7 +210,7 @@ class Fetcher:
             if not isinstance(answer, Hop):
                 return answer
             hop = answer
-        raise FailedError(f"refused: more than {MAX_HOPS} redirects")
+        raise FailedError(f"refused: more than {MAX_HOPS} redirects", kind="refused")
 
     async def _ask(self, hop: Hop, asked: Question) -> Fetched | Unchanged | Hop:
         """Ask once; a redirect is the hop that it leads to."""
@@ -265,6 +266,12 @@ async def _ended(work: Callable[[], Coroutine[None, None, T]]) -> T:
     if task.cancelled():
         await task  # its own error knows where it was
     raise cancelled
+
+
+def _kind(e: Exception) -> Failure:
+    """Return whether an error is the guard's own, which says EACCES, or an accident."""
+    ours = isinstance(e, aiohttp.InvalidURL) or getattr(e, "errno", None) == errno.EACCES
+    return "refused" if ours else "failed"
 
 
 def _server(url: URL) -> str:

@@ -44,7 +44,7 @@ def parse(text: str, base: URL | None = None) -> URL:
     try:
         url = URL(text) if base is None else base.join(URL(text))
     except ValueError as e:
-        raise FailedError("refused: not an address") from e
+        raise FailedError("refused: not an address", kind="refused") from e
     return url.with_fragment(None)
 
 
@@ -55,5 +55,5 @@ def _target(url: URL, response: aiohttp.ClientResponse) -> URL:
     to = parse(location, url)
     # An onion address is its server's key: there, http is encrypted as well.
     if url.scheme == "https" and to.scheme == "http" and not guard.is_onion(to.raw_host or ""):
-        raise FailedError("refused: a redirect from https to http")
+        raise FailedError("refused: a redirect from https to http", kind="refused")
     return to

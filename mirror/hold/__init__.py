@@ -48,6 +48,10 @@ _COLUMNS = (
     " problem, waiting.source, waiting.digest, waiting.title, url, size, 1+COALESCE(article.rev, 0)"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM waiting LEFT JOIN article USING(short)"  # noqa: S608  constants
+_COMPLETED = (
+    "SELECT article.n FROM waiting JOIN article USING(short) WHERE waiting.n=?"
+    " AND article.digest=waiting.digest AND article.void IS NULL"
+)
 
 
 _KEPT: TypeAdapter[tuple[Article, tuple[str, ...], bytes]] = TypeAdapter(
@@ -234,12 +238,19 @@ class Hold:
         )
 
     def reject(self, some: Iterable[Waiting], *, now: int) -> None:
-        """Drop these, and do not propose the same content again; an edit of it is."""
+        """Drop these, and do not propose the same content again; an edit of it is.
+
+        Of a published text with more of its pictures those alone: they are not asked for again.
+        """
         for each in some:
-            self._db.execute(
-                "INSERT OR REPLACE INTO rejected SELECT key, ?, ?, ? FROM waiting_name WHERE n=?",
-                (each.digest, each.source, now, each.n),
-            )
+            if completed := self._db.row(_COMPLETED, (each.n,)):
+                self._db.execute("DELETE FROM picture WHERE n=?", completed)
+            else:
+                self._db.execute(
+                    "INSERT OR REPLACE INTO rejected SELECT key, ?, ?, ? FROM waiting_name"
+                    " WHERE n=?",
+                    (each.digest, each.source, now, each.n),
+                )
             self.drop([each.n])
         if self._db.row("SELECT COUNT(*) FROM rejected")[0] > MAX_REJECTED:
             oldest = "SELECT at FROM rejected ORDER BY at DESC LIMIT 1 OFFSET ?"

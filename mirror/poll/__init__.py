@@ -15,7 +15,8 @@ from mirror.poll.gallery import complete
 from mirror.poll.pages import Turn
 from mirror.poll.values import Found, Poll, Poller, Source
 from mirror.recheck import Recheck
-from mirror.recheck.pictures import Pictures
+from mirror.recheck.pictures import Pictures, Shown
+from mirror.threads import in_thread
 
 __all__ = ["Found", "Poll", "Poller", "Source", "polls"]
 
@@ -37,6 +38,9 @@ async def polls(
     caller closes the generator; polls under way are then cancelled.
     """
     turn = Turn.of(poller.parallel, now=now)
+    pictures = Pictures(poller.state.db)
+    # In a thread: 32 texts are unpacked and checked. Before any task begins, that none is left.
+    owed = await in_thread(pictures.due, now=now, most=PICTURES) if poller.pictures else []
 
     async def gated(source: Source) -> Poll:
         async with turn.feeds:
@@ -57,12 +61,12 @@ async def polls(
         if some:
             begun[asyncio.create_task(look_again(poller, source, some, turn))] = source.url
     tasks = [*begun, *(asyncio.create_task(go_on(poller, order, turn)) for order in orders)]
-    tasks += [asyncio.create_task(each) for each in _completions(poller, turn, begun)]
+    tasks += [asyncio.create_task(each) for each in _completions(poller, turn, owed, begun)]
     left = set(tasks)
     try:
         while left:
             done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-            yield [task.result() for task in tasks if task in done]
+            yield [_result(task) for task in tasks if task in done]
     finally:
         for task in left:
             task.cancel()
@@ -70,17 +74,27 @@ async def polls(
             await asyncio.wait(left)
 
 
+def _result(task: asyncio.Task[Poll]) -> Poll:
+    """Return what came of a look; of errors that came together, the first is told as itself."""
+    try:
+        return task.result()
+    except ExceptionGroup as e:
+        error: Exception = e
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        raise error from e
+
+
 def _completions(
-    poller: Poller, turn: Turn, begun: Mapping[asyncio.Task[Poll], str]
+    poller: Poller, turn: Turn, owed: Sequence[Shown], begun: Mapping[asyncio.Task[Poll], str]
 ) -> Iterator[Coroutine[None, None, Poll]]:
     """Yield what asks for the pictures that some articles lack, of each feed's together.
 
     After what has `begun` to look at that feed: an edit goes before.
     """
     known = {source.url: source for source in poller.sources}
-    due = Pictures(poller.state.db).due(now=turn.now, most=PICTURES) if poller.pictures else []
-    for url in dict.fromkeys(each.source for each in due):
-        some = [each for each in due if each.source == url]
+    for url in dict.fromkeys(each.source for each in owed):
+        some = [each for each in owed if each.source == url]
         before = [task for task, of in begun.items() if of == url]
         source = known.get(url) or Source(url, "auto")
         yield complete(poller, source, some, turn, before=before)

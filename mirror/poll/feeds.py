@@ -13,6 +13,7 @@ from mirror.article.jobs import read_feed
 from mirror.box import Refused
 from mirror.errors import FetchError
 from mirror.fetch import Fetched, Unchanged, Validators
+from mirror.fetch.answers import MAX_FRESH_S
 from mirror.poll.entries import Candidate, articles
 from mirror.poll.finish import finished
 from mirror.poll.mark import Mark
@@ -74,7 +75,8 @@ async def _answered(
     if isinstance(parsed, Refused):
         problem = f"{source.url}: {parsed.reason}"
         return Poll(source, problem=problem, answer=Answer(problem=problem, kind="failed"))
-    mark = replace(mark, ttl_s=parsed.ttl_s)
+    # A captured worker may say anything, and a mark holds 32 bits.
+    mark = replace(mark, ttl_s=min(max(parsed.ttl_s, 0), MAX_FRESH_S))
     found, unchanged, keys = await entries(poller, source, parsed, turn)
     # What there was no time for is not to wait for long.
     changed = any(each.article or each.late for each in found)

@@ -25,7 +25,7 @@ async def finished(
 ) -> list[Found]:
     """Return outcomes whose articles are as they may be published."""
     cleaned = await in_thread(_without_repeats, poller, found)
-    gallery = Gallery(poller, turn)
+    gallery = Gallery(poller, source, turn)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_one(poller, source, each, gallery)) for each in cleaned]
     return [task.result() for task in tasks]

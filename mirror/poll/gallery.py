@@ -18,17 +18,13 @@ from mirror.errors import FetchError
 from mirror.formats.paths import article_folder
 from mirror.poll.pages import Turn
 from mirror.poll.values import Found, Poll, Poller, Source
-from mirror.recheck.pictures import Known, Pictures, Shown, Visit, host_of
+from mirror.recheck.pictures import Known, Pictures, Shown, Visit, server_of
 
 MAX_PICTURE_BYTES = 15 * 1024 * 1024  # a photographer's own file
 PICTURES_S = 60.0  # for all of an article: it is not held up by a server that is slow with each
 GALLERY_S = 60.0  # for those of one feed in one poll: an article that is left comes with the next
 MAX_FAILURES = 3  # of one host in one poll: one that is down would take half a minute each time
 PICTURE_TYPES = "image/webp, image/png, image/jpeg, image/gif;q=0.9, */*;q=0.1"
-FOR_GOOD = ("refused: ", "too large: ", "status 4")
-"""How reasons begin that are the same tomorrow, but for what asks to come again."""
-GUARDED = "not a public address"
-"""How a reason ends that our own guard gives: no way there is asked twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +38,8 @@ class _Look:
 class Gallery:
     """Fetches the pictures of one feed's articles, as long as there is time in this poll."""
 
-    def __init__(self, poller: Poller, turn: Turn) -> None:
-        self._poller, self._now = poller, turn.now
+    def __init__(self, poller: Poller, source: Source, turn: Turn) -> None:
+        self._poller, self._source, self._now = poller, source.url, turn.now
         # A feed's own: the slow pictures of another take none of its places.
         self._articles = asyncio.Semaphore(turn.parallel)
         self._pictures = asyncio.Semaphore(turn.parallel)
@@ -82,7 +78,7 @@ class Gallery:
         async with self._articles:
             if plan.article is None or asyncio.get_running_loop().time() > self._until:
                 return replace(found, late=True)
-            asked = any(host_of(each) not in self._busy for each in plan.lacks)
+            asked = any(self._server(each) not in self._busy for each in plan.lacks)
             look = await self._fetched(plan.lacks)
         visit = Visit(tuple(self._busy.items()), plan, tuple(look.refused), asked)
         kept = await self._kept(plan, [each.url for each in plan.had]) if look.got else {}
@@ -104,16 +100,16 @@ class Gallery:
         return look
 
     async def _add(self, address: str, look: _Look) -> None:
-        host, poller = host_of(address), self._poller
+        server, poller = self._server(address), self._poller
         async with self._pictures:
-            if self._failures[host] >= MAX_FAILURES or host in self._busy:
+            if self._failures[server] >= MAX_FAILURES or server in self._busy:
                 return
             try:
                 fetched = await poller.fetcher.get(
                     address, max_bytes=MAX_PICTURE_BYTES, accept=PICTURE_TYPES
                 )
             except FetchError as e:
-                self._failed(host, e)
+                self._failed(server, e)
                 if not _may_pass(e):
                     look.refused.add(address)
                 return  # a link to the original stands for it
@@ -127,10 +123,13 @@ class Gallery:
         else:
             look.refused.add(address)
 
-    def _failed(self, host: str, e: FetchError) -> None:
-        self._failures[host] += 1
+    def _server(self, address: str) -> str:
+        return server_of(address, source=self._source)
+
+    def _failed(self, server: str, e: FetchError) -> None:
+        self._failures[server] += 1
         if e.retry_s:
-            self._busy[host] = self._now + e.retry_s
+            self._busy[server] = self._now + e.retry_s
 
     async def _kept(self, known: Shown, addresses: Sequence[str]) -> dict[str, Picture]:
         """Return the pictures that were had before and are in the site."""
@@ -164,7 +163,7 @@ async def complete(
     """
     if before:
         await asyncio.wait(before)
-    gallery = Gallery(poller, turn)
+    gallery = Gallery(poller, source, turn)
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(gallery.complete(each)) for each in some]
     return Poll(source, tuple(task.result() for task in tasks))
@@ -176,10 +175,7 @@ def _in_order(addresses: Sequence[str], found: dict[str, Picture]) -> tuple[Pict
 
 def _may_pass(e: FetchError) -> bool:
     """Return whether a picture may be had later: its server is down, or busy, or was cut off."""
-    if e.kind != "failed":
-        return e.kind in ("later", "challenge")
-    reason = str(e.__cause__ or "")
-    return not (reason.startswith(FOR_GOOD) or reason.endswith(GUARDED))
+    return e.kind in ("failed", "later", "challenge")
 
 
 def _is_sound(picture: Picture) -> bool:

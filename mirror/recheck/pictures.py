@@ -14,6 +14,7 @@ name, as with what waits.
 import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -73,13 +74,13 @@ class Visit:
     """What came of asking for the pictures of an article."""
 
     busy: tuple[tuple[str, int], ...] = ()
-    """Hosts that asked to be left alone, and until when."""
+    """Servers (`server_of`) that asked to be left alone, and until when."""
     plan: Shown | None = None
     """By which they were asked for again, if it was not for a new text."""
     refused: tuple[str, ...] = ()
     """Of those, what is not worth another try."""
     asked: bool = True
-    """Anything at all: not while all hosts want to be left alone."""
+    """Anything at all: not while all servers want to be left alone."""
 
 
 _Value = tuple[tuple[Known, ...], tuple[str, ...], Article | None, tuple[str, ...], bytes]
@@ -93,6 +94,11 @@ _SELECT = (
 _CURRENT = (
     "article.rev=picture.rev AND article.void IS NULL AND short NOT IN (SELECT short FROM waiting)"
 )
+_DUE = (
+    "SELECT n FROM picture JOIN article USING(n)"  # noqa: S608  constants
+    f" WHERE (due<=? OR due>?) AND {_CURRENT}"
+    " ORDER BY ROW_NUMBER() OVER (PARTITION BY article.source ORDER BY due, n), due, n"
+)
 
 
 class Pictures:
@@ -104,14 +110,13 @@ class Pictures:
     def due(self, *, now: int, most: int) -> list[Shown]:
         """Return up to `most` articles whose pictures are to be asked for now.
 
-        Of one whose next revision waits for the operator nothing is: that would replace it.
+        Of each feed as many, those due longest first. Of one whose next revision waits for the
+        operator nothing is: that would replace it.
         """
         # Due later than any gap: noted by a clock that ran ahead.
-        rows = self._db.rows(
-            f"{_SELECT} WHERE (due<=? OR due>?) AND {_CURRENT} ORDER BY due LIMIT ?",
-            (now, now + MAX_GAP_S, most),
-        )
-        return [each for row in rows if (each := _shown(row)) and each.article]
+        found = (self.find(n) for (n,) in self._db.rows(_DUE, (now, now + MAX_GAP_S)))
+        # A damaged row, which stays due, takes no place.
+        return list(islice((each for each in found if each and each.article), most))
 
     def find(self, n: int) -> Shown | None:
         """Return what is known of the pictures of article number `n`."""
@@ -131,7 +136,7 @@ class Pictures:
         return self._db.row(query, (plan.n, plan.rev)) is not None
 
     def busy(self, *, now: int) -> dict[str, int]:
-        """Return the hosts that want to be left alone now, and until when."""
+        """Return the servers (`server_of`) that want to be left alone now, and until when."""
         return dict(self._db.rows("SELECT host, until FROM busy WHERE until>?", (now,)))
 
     # What the daemon writes, inside a transaction.
@@ -160,7 +165,7 @@ class Pictures:
 
     def came(self, visit: Visit, *, now: int) -> None:
         """Note what came of asking for pictures."""
-        rows = [(host, until) for host, until in visit.busy if until > now]
+        rows = [(server, until) for server, until in visit.busy if until > now]
         if rows:
             self._db.execute("DELETE FROM busy WHERE until<=?", (now,))
             self._db.execute_many("INSERT OR REPLACE INTO busy VALUES(?,?)", rows)
@@ -185,7 +190,7 @@ class Pictures:
             # What still lacks is kept: some of it may wait for the operator.
             self._put(replace(found, tries=tries, due=None, lacks=lacks, article=None))
             return
-        until = _until(lacks, self.busy(now=now))
+        until = _until(lacks, found.source, self.busy(now=now))
         due = max(now + gap_s(tries) if visit.asked else now, until)
         self._put(replace(found, tries=tries, due=due, lacks=lacks))
 
@@ -212,14 +217,18 @@ def gap_s(tries: int) -> int:
     return int(FIRST_S * SLOWER ** min(tries, TRIES))
 
 
-def host_of(url: str) -> str:
-    """Return the host that a picture is asked of."""
-    return urlsplit(url).hostname or ""
+def server_of(url: str, *, source: str) -> str:
+    """Return what the host of a picture in a feed's article is known by.
+
+    Each feed's apart: a redirect that one of them can choose may lead to whoever asks to be left
+    alone, and what stands for all is the host where it began.
+    """
+    return f"{source} {urlsplit(url).hostname or ''}"
 
 
-def _until(urls: Collection[str], busy: Mapping[str, int]) -> int:
+def _until(urls: Collection[str], source: str, busy: Mapping[str, int]) -> int:
     """Return when the first of the pictures may be asked for."""
-    return min(busy.get(host_of(url), 0) for url in urls)
+    return min(busy.get(server_of(url, source=source), 0) for url in urls)
 
 
 def _known(picture: Picture) -> Known:

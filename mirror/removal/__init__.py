@@ -112,6 +112,8 @@ async def _asked(ask: Callable[[], Awaitable[Seen]], limit_s: float) -> Seen:
             return await ask()
     except TimeoutError:
         return Seen("not confirmed", f"no whole answer in {limit_s:.0f} s")
+    except StoreError as e:  # of the place, or of our own database
+        return Seen("not confirmed", str(e))
 
 
 async def _copy(url: str, gone: Withdrawn, fetcher: Fetcher) -> Place:

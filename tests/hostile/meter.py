@@ -86,16 +86,17 @@ def _cpu_s(pid: int) -> float:
 
 
 def _worker() -> int:
-    [pid] = [pid for pid in _children() if "box_worker" in _read(Path(f"/proc/{pid}/cmdline"))]
+    [pid] = [pid for pid in children() if "box_worker" in read(Path(f"/proc/{pid}/cmdline"))]
     return pid
 
 
-def _children() -> Iterator[int]:
+def children() -> Iterator[int]:
+    """Yield the processes that this one began."""
     for folder in Path("/proc/self/task").iterdir():
-        yield from map(int, _read(folder / "children").split())
+        yield from map(int, read(folder / "children").split())
 
 
-def _read(file: Path) -> str:
+def read(file: Path) -> str:
     """Return what the kernel says, and nothing of a thread or a process that has ended."""
     with suppress(FileNotFoundError, ProcessLookupError):
         return file.read_text()

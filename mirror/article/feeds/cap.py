@@ -1,25 +1,31 @@
 """Of a feed with more entries than anyone reads, its newest."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
-from itertools import islice, pairwise
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 from mirror.article.dates import utc
+from mirror.errors import FormatError
 
 MAX_ENTRIES = 500
 """Readers' feeds hold 10 to 100; 200,000 entries kept feedparser busy for 45 s."""
 MAX_LISTED = 20_000
 """As many are looked at for their dates, which takes 0.6 s; of 8 MiB, each has 400 bytes."""
 MAX_MENTIONS = 5_000
-"""Of entries in articles about RSS. A feed that is broken on purpose has what this module takes for
-character data and feedparser, in its own way of mending, for 5,000 entries: 1.3 s."""
+"""Of entries inside texts and comments: articles about RSS have some. A feed that is broken on
+purpose has what this module takes for character data and feedparser, in its own way of mending,
+for 5,000 entries: 1.3 s. One with more is refused; it may not be cut there, where what an author
+wrote would become entries in the newsroom's name."""
 
 _NAME = rb"(?i:(?:[\w.-]{1,40}:)?(?:item|entry))"
 _ENTRY = re.compile(rb"<%b[\s>/]" % _NAME)
-_END = re.compile(rb"</%b\s*>" % _NAME)
 # A comment ends where either of feedparser's two parsers, the strict and the loose one, ends it.
 _CLOSINGS = {b"![CDATA[": re.compile(rb"\]\]>"), b"!--": re.compile(rb"--\s*>")}
+_TAG = re.compile(
+    rb"<(?:(?P<section>%b)|%b[\s>/]|(?P<end>/)%b\s*>)"
+    % (b"|".join(map(re.escape, _CLOSINGS)), _NAME, _NAME)
+)
 _DATE = re.compile(
     rb"(?i)<(?:[\w.-]{1,40}:)?(?:pubDate|published|updated|date|issued|modified)(?:\s[^<>]{0,200})?>"
     rb"\s*+(?:<!\[CDATA\[\s*+)?([^<>\]]{6,80})"
@@ -48,13 +54,16 @@ def capped(xml: bytes) -> bytes:
     """Return `xml` with its `MAX_ENTRIES` newest entries, still well-formed.
 
     The cut is made on bytes, because the parser is what a long feed makes slow.
+
+    Raises:
+        FormatError: more than `MAX_MENTIONS` entries stand inside its texts and comments.
     """
-    count = sum(1 for _ in islice(_ENTRY.finditer(xml), MAX_LISTED + 1))
+    count = sum(1 for _ in _ENTRY.finditer(xml))
     if count <= MAX_ENTRIES:
         return xml
-    starts, end = _entries(xml, sections=count <= MAX_LISTED)
-    if count - len(starts) > MAX_MENTIONS:
-        starts, end = _entries(xml, sections=False)
+    starts, outside, end = _entries(xml)
+    if count - outside > MAX_MENTIONS:
+        raise FormatError(f"feed: refused: more than {MAX_MENTIONS} entries inside its texts")
     spans = list(pairwise([*starts, end]))[:MAX_LISTED]
     kept = newest(spans, lambda span: _date(xml, span))
     if len(kept) == len(spans):
@@ -62,36 +71,27 @@ def capped(xml: bytes) -> bytes:
     return b"".join([xml[: starts[0]], *(xml[start:stop] for start, stop in kept), xml[end:]])
 
 
-def _entries(xml: bytes, *, sections: bool) -> tuple[list[int], int]:
-    """Return where entries begin, one more than are looked at if there are, and the last ends.
+def _entries(xml: bytes) -> tuple[list[int], int, int]:
+    """Return where entries begin, how many there are, and where the last ends.
 
-    With `sections`, not those in comments and character data.
+    Of the first, one more than are looked at if there are. Not those in comments and character
+    data: one that is not closed has all the rest.
     """
     starts: list[int] = []
-    end = at = 0
-    closings = dict(_CLOSINGS) if sections else {}
-    tag = _tag(closings)
-    while len(starts) <= MAX_LISTED and (found := tag.search(xml, at)):
+    count = end = at = 0
+    while found := _TAG.search(xml, at):
         at = found.end()
         if section := found["section"]:
-            if close := closings[section].search(xml, at):
-                at = close.end()
-            else:  # nor is the next one closed, and 2,000,000 such must not be looked at
-                del closings[section]
-                tag = _tag(closings)
+            close = _CLOSINGS[section].search(xml, at)
+            at = close.end() if close else len(xml)
         elif found["end"]:
             end = at
         else:
-            starts.append(found.start())
-    if len(starts) > MAX_LISTED:
-        end = max((found.end() for found in _END.finditer(xml, at)), default=end)
-    return starts, max([end, *starts[-1:]])
-
-
-def _tag(sections: Iterable[bytes]) -> re.Pattern[bytes]:
-    """Return what finds where an entry, or one of these sections, begins, and where one ends."""
-    begun = b"|".join(map(re.escape, sections)) or b"(?!)"
-    return re.compile(rb"<(?:(?P<section>%b)|%b[\s>/]|(?P<end>/)%b\s*>)" % (begun, _NAME, _NAME))
+            end = found.start()  # if it is cut off
+            count += 1
+            if count <= MAX_LISTED + 1:
+                starts.append(end)
+    return starts, count, end
 
 
 def _date(xml: bytes, span: tuple[int, int]) -> str:
