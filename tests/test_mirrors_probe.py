@@ -624,6 +624,22 @@ async def test_another_article_in_its_place_is_tampered(room: Room):
     assert seen.detail.startswith("wrong-article: ")
 
 
+async def test_a_mirror_that_withholds_a_correction_is_tampered(room: Room):
+    first = await room.publish(30)
+    old = room.page
+    files = await room.publish(30, text="Corrected.")
+    new = old.replace("/1.html", "/2.html")
+    held = files | {new: first[old], new + PROOF: first[old + PROOF]}
+    async with copy(files) as host:
+        honest = await room.look(host)
+    async with copy(held) as host:
+        seen = await room.look(host)
+
+    assert files[new] != first[old]
+    assert (honest.outcome, seen.outcome) == ("ok", "content-tampered")
+    assert seen.detail == "wrong-article: revision 1 in place of 2"
+
+
 async def test_an_index_document_with_a_byte_changed_is_tampered(room: Room):
     files = {
         path: data[:-1] + b" " if path.startswith("index/") else data

@@ -25,7 +25,19 @@ from mirror.init import Wishes, make
 from mirror.mirrors import Mirror, Mirrors, Role
 from mirror.mirrors import State as Standing
 from mirror.rotate import GAP_S, Outlets, rotate, rotate_always
-from mirror.rotate.plan import BLIND, DAY_S, LONG_S, NONE, READ, SHORT, SPENT, Change, Done, plan
+from mirror.rotate.plan import (
+    BLIND,
+    DAY_S,
+    HARM,
+    LONG_S,
+    NONE,
+    READ,
+    SHORT,
+    SPENT,
+    Change,
+    Done,
+    plan,
+)
 from mirror.settings import Settings
 from mirror.settings.outside import MirrorSettings, Watch
 from mirror.signer import Signer, listing
@@ -34,6 +46,7 @@ from mirror.trial import verdicts
 from mirror.trial.verdicts import Tried
 
 BUDGET = 8
+HELD, HARMS = "held back", "adds cookies"
 LONG_AGO = NOW - 40 * DAY_S
 
 
@@ -107,6 +120,32 @@ def test_one_that_a_trial_found_to_harm_readers_is_taken_off_with_the_reason_and
     assert first[0].reason == "adds cookies: switch"
     assert told(first) == [("removed", "a"), ("announced", "s")][: 2 if made == "public" else 1]
     assert told(planned(unfit, *others, past=past[:1])) == [("removed", "a")]
+
+
+def test_what_would_take_most_mirrors_off_within_a_day_takes_none_and_is_told_once():
+    rows = {n: mirror(n, "private", listed=True) for n in "abc"}
+    sound = mirror("d"), mirror("e"), mirror("f")
+    past = [done(did, n, ago=60, reason=HARMS) for n in "abc" for did in ("added", HELD)]
+
+    three = planned(*rows.values(), *sound, past=past)
+    assert told(three) == [("removed", n) for n in "abc"]
+
+    many = planned(*rows.values(), *sound[:2], mirror("s", "spare"), past=past)
+    assert [(c.did, c.url, c.reason) for c in many] == [(HELD, "", HARM)]
+    assert planned(*rows.values(), *sound[:2], past=[*past, Done(NOW, HELD, "", HARM)]) == []
+
+    gone = [done("removed", n, ago=DAY_S - 1) for n in "ab"]
+    taken = [replace(rows[n], announced=None) for n in "ab"]
+    slow = planned(*taken, rows["c"], *sound[:2], past=[*past, *gone])
+    assert [(c.did, c.url, c.reason) for c in slow] == [(HELD, "", HARM)]
+    gone = [done("removed", n, ago=DAY_S + 1) for n in "ab"]
+    assert told(planned(*taken, rows["c"], *sound[:2], past=[*past, *gone])) == [("removed", "c")]
+
+
+def test_what_the_operator_makes_private_goes_however_many_they_are():
+    rows = [mirror(n, "private", listed=True) for n in "abc"]
+
+    assert told(planned(*rows, mirror("d"))) == [("removed", n) for n in "abc"]
 
 
 def test_spares_wait_while_all_is_well():
@@ -311,6 +350,7 @@ PAST = st.lists(
         st.sampled_from([NOW - s for s in (0, 60, DAY_S - 1, DAY_S, 5 * DAY_S)]),
         st.sampled_from(["added", "announced", "removed", "distrusted", "held back"]),
         st.sampled_from([f"https://m{n}.example/" for n in range(12)]),
+        st.sampled_from(["", HARMS]),
     )
 )
 
@@ -322,7 +362,7 @@ def test_whatever_happens_a_plan_keeps_its_promises(
     changes = plan(rows, past, now=NOW, changes_per_day=budget)
     before = {each.url: each for each in rows}
     listed = [c for c in changes if c.did in ("added", "announced") and c.mirror]
-    spent = sum(c.did in SPENT and c.reason != "it is private" for c in changes)
+    spent = sum(c.did in SPENT and c.reason not in ("it is private", HARMS) for c in changes)
     spent_before = sum(e.did in SPENT and e.at > NOW - DAY_S for e in past)
 
     assert spent <= max(0, budget - spent_before)

@@ -15,7 +15,7 @@ from trial_front import Front, certificate
 from mirror.article.picture import Picture
 from mirror.errors import FetchError
 from mirror.formats.paths import CHECKPOINT
-from mirror.mirrors.own import Own
+from mirror.mirrors.own import BEHIND_S, Own
 from mirror.press import Press
 from mirror.serve import serve
 from mirror.stores.dir import DirStore
@@ -27,6 +27,7 @@ from mirror.trial.verdicts import DAY_S
 
 NOISE = bytes(range(32))
 WORDS = " ".join(f"{n * 7919 % 10007}" for n in range(1500))  # as a long article, packed
+LATER = NOW + BEHIND_S + 1
 PHOTO = "https://cdn.example/photo"
 
 
@@ -46,11 +47,11 @@ class Desk:
         assert self.signer.append(drafts, now=NOW) == {}
         await Press(self.signer, DirStore(self.site)).publish(now=lambda: NOW)
 
-    async def tries(self, front: Front) -> dict[str, Finding]:
+    async def tries(self, front: Front, *, now: int = NOW) -> dict[str, Finding]:
         async with fetch_servers.site(front.answer) as host:
             wire = Wire(allow_hosts=[host])
             url = f"http://{host}/"
-            found = await try_published(url, wire, self.own, self.site, noise=NOISE, now=NOW)
+            found = await try_published(url, wire, self.own, self.site, noise=NOISE, now=now)
 
         assert len({each.what for each in found}) == len(found)
         return {each.what: each for each in found}
@@ -68,15 +69,45 @@ def faults(found: dict[str, Finding]) -> dict[str, str]:
     return {name: each.level for name, each in found.items() if each.level != "good"}
 
 
-async def test_a_good_mirror_is_asked_for_eight_files_and_no_more(desk: Desk):
+async def test_a_good_mirror_is_asked_for_nine_files_and_no_more(desk: Desk):
     front = Front(desk.site)
-    found = await desk.tries(front)
+    found = await desk.tries(front, now=LATER)
 
     assert faults(found) == {}
     assert sorted(path.rpartition("/")[2].partition(".")[2] for path in front.asked) == [
-        *("", "html", "html", "html", "html.minisig", "html.tlog-proof", "json", "webp")
+        *("", *["html"] * 4, "html.minisig", "html.tlog-proof", "json", "webp")
     ]
-    assert len(set(front.asked)) == 8
+    assert len(set(front.asked)) == 9
+
+
+async def test_what_is_put_into_what_changes_only_is_seen_once_a_copy_must_have_it(desk: Desk):
+    front = Front(desk.site, "adds to heads")
+
+    assert faults(await desk.tries(front, now=LATER - 1)) == {}
+    found = await desk.tries(front, now=LATER)
+
+    assert found["bytes"].saw == ".html: a script was put in"
+
+
+async def test_a_checkpoint_in_place_of_a_page_is_other_bytes(desk: Desk, tmp_path: Path):
+    shutil.copytree(desk.site, tmp_path / "copy")
+    for page in (tmp_path / "copy").glob("a/**/index.html"):
+        shutil.copyfile(desk.site / CHECKPOINT, page)
+    found = await desk.tries(Front(tmp_path / "copy"), now=LATER)
+
+    assert found["bytes"].level == "bad"
+
+
+async def test_what_our_own_site_shows_otherwise_is_not_asked_for(desk: Desk):
+    for page in desk.site.glob("a/**/index.html"):
+        page.unlink()  # not overwritten: it is one file with the revision's
+        page.write_bytes(b"withdrawn meanwhile")
+
+    assert faults(await desk.tries(Front(desk.site), now=LATER)) == {}
+
+
+async def test_a_link_that_no_browser_obeys_is_no_fault(desk: Desk):
+    assert faults(await desk.tries(Front(desk.site, "links"))) == {}
 
 
 async def test_no_answer_is_larger_than_a_page_may_be(desk: Desk):
@@ -100,6 +131,8 @@ async def test_no_answer_is_larger_than_a_page_may_be(desk: Desk):
         ("ignores case", "case", "bad", "ignores case: status 200"),
         ("drops endings", "files", "bad", ".tlog-proof, .minisig, checkpoint (no ending)"),
         ("redirects", "redirects", "bad", "status 302 to '/to/"),
+        ("sends elsewhere", "redirects", "bad", "sends Refresh: '0; url=https://other.example/'"),
+        ("adds a stylesheet", "redirects", "bad", "sends Link: '</x.css>; rel=Stylesheet'"),
         ("no cors", "cors", "bad", "no Access-Control-Allow-Origin: *"),
         ("cors for one", "cors", "bad", "no Access-Control-Allow-Origin: *"),
         ("no types", "types", "bad", ".html: application/octet-stream"),

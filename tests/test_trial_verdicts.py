@@ -79,6 +79,27 @@ def test_what_only_a_writer_sees_is_taken_back_by_a_writer_only():
     assert then(again, GOOD, replace(STALE, level="good")).fit
 
 
+def again(old: Verdict, *findings: Finding, problem: str = "") -> Verdict:
+    """Return what a daemon thinks, who may be refused for a while."""
+    return after(old, tried(*findings, problem=problem), now=NOW, jitter=0, twice=True)
+
+
+def test_who_was_fit_is_unfit_when_two_trials_in_a_row_find_faults():
+    once = again(Verdict(URL, fit=True), BAD)
+
+    assert (once.fit, once.faults, once.due) == (True, (BAD,), NOW + UNKNOWN_S)
+    assert once.reason.startswith("seen once, and is tried again: adds cookies")
+    assert again(once, BAD) == Verdict(URL, fit=False, faults=(BAD,), due=NOW + UNFIT_S)
+    assert again(again(once, problem="connection lost"), BAD).fit is False
+    assert again(once, GOOD) == Verdict(URL, fit=True, due=NOW + FIT_S)
+
+
+def test_who_was_never_fit_or_is_tried_by_his_operator_is_unfit_at_once():
+    assert again(UNKNOWN, BAD).fit is False
+    assert again(then(UNKNOWN, BAD), BAD).due == NOW + UNFIT_S
+    assert then(Verdict(URL, fit=True), BAD).fit is False
+
+
 @pytest.mark.parametrize("jitter", [-1.0, 1.0])
 def test_those_set_up_together_are_not_tried_together_for_ever(jitter: float):
     assert then(UNKNOWN, GOOD, jitter=jitter).due == NOW + round(FIT_S * (1 + JITTER * jitter))

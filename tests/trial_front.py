@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from fetch_servers import LOOPBACK
 
+from mirror.formats.paths import is_head
 from mirror.labels import caching_of, is_packed, type_of
 
 SCRIPT = b"<script>new Image().src='//count.example'</script></body>"
@@ -73,7 +74,7 @@ class Front:
     def _altered(self, path: str, data: bytes) -> bytes:
         if not path.endswith(".html"):
             return data + b" " if self.has("changes bytes") else data
-        if self.has("adds scripts"):
+        if self.has("adds scripts") or (self.has("adds to heads") and is_head(path)):
             return data.replace(b"</body>", SCRIPT)
         return b" ".join(data.split()) if self.has("rewrites") else data
 
@@ -113,6 +114,9 @@ _FIELDS = {
     "no caching": {"Cache-Control": ""},
     "says who": {"Server": "nginx/1.18.0 (Ubuntu)"},
     "many headers": {"X-Trace": "t" * 7000},
+    "sends elsewhere": {"Refresh": "0; url=https://other.example/"},
+    "adds a stylesheet": {"Link": "</x.css>; rel=Stylesheet"},
+    "links": {"Link": "<https://news.example/>; rel=canonical"},
     "lies about coding": {"Content-Encoding": "br"},
 }
 

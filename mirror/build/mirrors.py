@@ -1,7 +1,9 @@
 """From settings to those who look after the mirrors, and to whom they tell what was done."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from mirror import dns, notify
@@ -36,24 +38,50 @@ async def look_after(
         StateError: the database is damaged.
     """
     outlets = outlets or outlets_of(path, settings)
-    database = database_beside(path, settings)
     try:
-        own = Own(database, newest_root(path.parent / settings.paths.site / "trust"))
-        watch, trials = watch_of(path, settings, own), trials_of(path, settings, own)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_replaced(path, settings, outlets, now))
+            group.create_task(_tried(path, settings, now))
+    except ExceptionGroup as e:  # one is enough to end both, and to tell why
+        raise e.exceptions[0] from e
+
+
+async def _replaced(
+    path: Path, settings: Settings, outlets: Outlets, now: Callable[[], int]
+) -> None:
+    """Look at the mirrors, and replace what died, until cancelled."""
+    with closing(database_beside(path, settings)) as database:
+        watch = watch_of(path, settings, _own(path, settings, database))
 
         async def looked() -> None:
             await in_thread(_keep_known, settings, database, now())
             await watching.look(database, watch, now=now)
-            await try_due(database, trials, dict(addresses(settings)), now=now)
-            await in_thread(_keep_known, settings, database, now())
 
         async def turned() -> None:
+            await in_thread(_keep_known, settings, database, now())
             most = settings.watch.changes_per_day
             await rotate(database, outlets, now=now, changes_per_day=most)
 
-        await rotate_always(looked, turned, every_s=watch.every_s / LOOKS)
-    finally:
-        database.close()
+        await rotate_always(looked, turned, every_s=settings.watch.every_s / LOOKS)
+
+
+async def _tried(path: Path, settings: Settings, now: Callable[[], int]) -> None:
+    """Try what is due until cancelled.
+
+    Beside those who look, over a connection of its own: a place that answers slowly, which costs
+    its owner nothing, would else hold up what is done about a block.
+    """
+    with closing(database_beside(path, settings)) as database:
+        trials = trials_of(path, settings, _own(path, settings, database))
+
+        async def tried() -> None:
+            await try_due(database, trials, dict(addresses(settings)), now=now)
+
+        await rotate_always(tried, every_s=settings.watch.every_s / LOOKS)
+
+
+def _own(path: Path, settings: Settings, database: Database) -> Own:
+    return Own(database, newest_root(path.parent / settings.paths.site / "trust"))
 
 
 def _keep_known(settings: Settings, db: Database, now: int) -> None:

@@ -64,7 +64,8 @@ def _list(beside: Beside, arguments: argparse.Namespace) -> int:
         said = f": {each.reason}" if each.reason else ""
         say(f"{each.url}  {each.state}{since}, {each.role}, {announced}{said}")
         if each.role != roles[each.url]:
-            say(f"  not announced: {_verdict(each, known).reason}")
+            why = "not announced" if each.announced is None else "would harm readers"
+            say(f"  {why}: {_verdict(each, known).reason}")
         if each.url in left:
             say("  no reader is told of it: the signed list has no room")
     if left:

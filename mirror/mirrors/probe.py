@@ -185,7 +185,10 @@ async def _article(look: _Look, own: Own, checked: Checked, now: int) -> None:
     path = revision_path(article.short, article.rev)
     shown = await look.read(path + PROOF, proof.MAX_BYTES)
     page = await look.read(path, MAX_PAGE)
-    verify.article(page, shown, own.trust(now), wanted=article.id)
+    doc = verify.article(page, shown, own.trust(now), wanted=article.id).doc
+    if doc.sha256 != article.sha256:  # by who withholds a correction
+        detail = f"revision {doc.rev} in place of {article.rev}"
+        raise VerifyError("wrong-article", detail)
     await _beside(look, own, article, page)
 
 

@@ -160,20 +160,18 @@ def _note(db: Database, name: str, value: object, *, now: int) -> None:
 
 
 async def rotate_always(
-    look: Callable[[], Awaitable[object]],
-    turn: Callable[[], Awaitable[object]],
-    *,
+    *steps: Callable[[], Awaitable[object]],
     every_s: float,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
-    """Look at the mirrors and take a `turn`, such as `rotate`, every so often until cancelled.
+    """Take steps, such as a look at the mirrors and `rotate`, every so often until cancelled.
 
-    A look that fails as a whole is tried again; the cycles say what is wrong with the disk.
+    What fails as a whole is tried again from the first; the cycles say what is wrong with the disk.
     """
     while True:
         try:
-            await look()
-            await turn()
+            for step in steps:
+                await step()
         except (StoreError, FetchError) as e:
             logger.warning("the mirrors were not looked after: %s", e)
         await sleep(every_s)

@@ -28,6 +28,11 @@ SPENT = frozenset({"announced", "removed", "distrusted"})
 """Of a day's budget: what the operator named public is his own order, and no reaction."""
 
 BLIND = "no mirror works as seen from here: this machine's network, more likely: nothing is changed"
+HARM = (
+    "more than half of the mirrors listed show a habit that harms readers: whatever stands between"
+    " them and this machine, more likely: they stay listed; try them, and take those that do harm"
+    " out of the settings"
+)
 READ = (
     "spares are blocked on the day they are announced: whoever blocks them reads the list; fewer"
     " changes_per_day make them last, and addresses of another kind may live longer"
@@ -69,7 +74,8 @@ def plan(
     others do to them: what goes wrong with all at once is more likely our own network.
     """
     view = _View({each.url: each for each in mirrors}, {}, now).with_past(past)
-    changes = [*view.taken_back(), *view.added()]
+    added = list(view.added())
+    changes = [*view.after(added).taken_back(), *added]
     view = view.after(changes)
     wishes = [] if view.is_blind() else list(view.reactions())
     left = max(changes_per_day - view.spent(), 0)
@@ -78,8 +84,10 @@ def plan(
         changes += view.told(BLIND)
     elif len(wishes) > left:
         changes += view.told(SHORT)
-    elif view.lacks():
+    elif view.after(wishes[:left]).lacks():
         changes += view.told(NONE)
+    if view.is_doubtful():
+        changes += view.told(HARM)
     if view.is_read():
         changes += view.told(READ)
     return changes
@@ -110,11 +118,31 @@ class _View:
     # What is no reaction, or costs nobody a mirror.
 
     def taken_back(self) -> Iterator[Change]:
-        """Yield what the operator has made private, which is in no list."""
+        """Yield what the operator has made private, which is in no list, and what does harm."""
+        kept = self._harmful() if self.is_doubtful() else []
         for each in self._listed():
-            if each.role == "private":
+            if each.role == "private" and each not in kept:
                 why = self._fault(each) or "it is private"
                 yield Change("removed", why, replace(each, announced=None))
+
+    def is_doubtful(self) -> bool:
+        """Return whether listed ones do harm, and with those of the last day more than half do.
+
+        Whose address is refused somewhere sees that wherever he asks, all at once or in turn.
+        """
+        harmful, listed = self._harmful(), self._listed()
+        lately = [each for each in harmful if each.announced is None]
+        return len(harmful) > len(lately) and 2 * len(harmful) > len(listed) + len(lately)
+
+    def _harmful(self) -> list[Mirror]:
+        """Return those that trials found to harm readers, listed or removed in the last day."""
+        lately = self.now - DAY_S
+        return [
+            each
+            for each in self.mirrors.values()
+            if self._fault(each)
+            and (each.announced is not None or self._was(each.url, "removed", since=lately))
+        ]
 
     def added(self) -> Iterator[Change]:
         """Yield the public ones that work and are not listed."""

@@ -71,11 +71,23 @@ def judge_case(answer: Answer) -> Finding:
 def _redirects(seen: Seen) -> Finding:
     found = {path: each for path, each in seen.items() if 300 <= each.status < 400}
     if not found:
-        return Finding("redirects", "good", "no redirects")
+        return _led(seen)
     answer = next(iter(found.values()))
     saw = f"{_kinds(found)}: status {answer.status} to {answer.field('Location')[:200]!r}"
     do = "give the address that it leads to, or switch it off: readers must stay where they are"
     return Finding("redirects", "bad", saw, do)
+
+
+def _led(seen: Seen) -> Finding:
+    """Return what is found of fields that lead a browser elsewhere, though the bytes are ours."""
+    for name, mark in (("Refresh", ""), ("Link", "stylesheet")):
+        found = {path: each.field(name) for path, each in seen.items() if each.field(name)}
+        found = {path: value for path, value in found.items() if mark in value.lower()}
+        if found:
+            saw = f"{_kinds(found)}: sends {name}: {next(iter(found.values()))[:200]!r}"
+            do = f"switch the field {name} off: browsers obey it, and readers are led elsewhere"
+            return Finding("redirects", "bad", saw, do)
+    return Finding("redirects", "good", "no redirects")
 
 
 def _lost(seen: Seen) -> Finding:

@@ -1,6 +1,6 @@
 """A mirror is tried with what is published already: nothing is written, and little is asked.
 
-Eight files at most, each on a connection of its own; packed, none is larger than a page may be.
+Nine files at most, each on a connection of its own; packed, none is larger than a page may be.
 Not looked at here: whether what changes is shown in time, which who verifies sees (`mirrors`), and
 only who writes sees at once (`try_store`).
 """
@@ -12,14 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from mirror.errors import FetchError, FormatError
+from mirror.fetch.answers import PASSING
 from mirror.formats import checkpoint, record
 from mirror.formats.checkpoint import Checkpoint
 from mirror.formats.index import Ref
 from mirror.formats.note import Note
-from mirror.formats.paths import CHECKPOINT, PROOF, article_folder, is_head, revision_path
+from mirror.formats.paths import CHECKPOINT, PROOF, article_folder, revision_path
 from mirror.formats.proof import Proof
 from mirror.formats.record import INDEX_ID, Doc
-from mirror.mirrors.own import Own
+from mirror.mirrors.own import BEHIND_S, Own
 from mirror.obtain.gather import pictures
 from mirror.state import ArticleState, State
 from mirror.threads import in_thread
@@ -29,9 +30,6 @@ from mirror.trial.judge import CURTAIN, Finding, judge, judge_case, judge_missin
 from mirror.trial.probe import Probe, nowhere
 from mirror.trial.tls import refused
 from mirror.trial.wire import Asker
-
-PASSING = frozenset({408, 425, 429})
-"""With all from 500 on: what a place says that is at fault for a while, or asked too often."""
 
 MAX_PICTURE = CURTAIN - 1000  # bytes: its headers come to them, and are what is looked at
 MANY = 1 << 53  # leaves, more than any log has
@@ -50,7 +48,7 @@ async def try_published(
         StateError: the operator's own database is damaged.
     """
     try:
-        found = await _read(url, wire, own, site, noise)
+        found = await _read(url, wire, own, site, noise, now)
     except FetchError as e:
         if finding := refused(e):
             return [finding]
@@ -58,9 +56,11 @@ async def try_published(
     return [*found, *await offered(url, wire, now=now)]
 
 
-async def _read(url: str, wire: Asker, own: Own, site: Path, noise: bytes) -> list[Finding]:
+async def _read(
+    url: str, wire: Asker, own: Own, site: Path, noise: bytes, now: int
+) -> list[Finding]:
     first = await _asked(wire, url + CHECKPOINT)
-    probe = await in_thread(_probe, own, site, first, noise)
+    probe = await in_thread(_probe, own, site, first, noise, now)
     if probe is None:
         raise FetchError(f"{url}: no article that it should have is in {site}")
     # One after the other, each on its own connection: as little as one reader asks.
@@ -82,7 +82,7 @@ async def _asked(wire: Asker, url: str) -> Answer:
     return answer
 
 
-def _probe(own: Own, site: Path, first: Answer, noise: bytes) -> Probe | None:
+def _probe(own: Own, site: Path, first: Answer, noise: bytes, now: int) -> Probe | None:
     """Return what a mirror with this checkpoint is asked for; None if nothing can be."""
     state = State(own.db)
     size = min(_leaves(first), state.log().published)
@@ -94,6 +94,7 @@ def _probe(own: Own, site: Path, first: Answer, noise: bytes) -> Probe | None:
     if len(files) != 2 or not _is_whole(files[page], article.sha256):
         return None
     files |= _beside(site, article, files[page], noise) | _index(site, state, size)
+    files |= _newest(site, article, files[page], now)
     return Probe(files, page, nowhere(noise), f"{article_folder(article.short).upper()}/1.html")
 
 
@@ -120,6 +121,16 @@ def _beside(site: Path, article: ArticleState, page: bytes, noise: bytes) -> dic
     return {each: data for each, data in read.items() if data is not None}
 
 
+def _newest(site: Path, article: ArticleState, page: bytes, now: int) -> dict[str, bytes]:
+    """Return what readers are led to, where each mirror must have it as we do.
+
+    Who puts something into what changes only, as caches do, is seen here and nowhere else.
+    """
+    path = f"{article_folder(article.short)}/index.html"
+    known = now - article.time > BEHIND_S and _ours(site / path) == page
+    return {path: page} if known else {}
+
+
 def _index(site: Path, state: State, size: int) -> dict[str, bytes]:
     """Return the index document of a log of `size` leaves, if it is kept."""
     said = record.parse(Note.parse(state.records(size - 1, size)[0]).text)
@@ -143,14 +154,14 @@ def _is_whole(data: bytes, sha256: bytes) -> bool:
 
 
 def _as_shown(files: Mapping[str, bytes], seen: Mapping[str, Answer]) -> dict[str, bytes]:
-    """Return what is to be there, given that heads and proofs may be others than ours.
+    """Return what is to be there, given that its checkpoint and proofs may be others than ours.
 
     Not checked here is what they say, which is verified whenever the mirror is looked at.
     """
     shown = dict(files)
     for path in files:
-        parse: Callable[[bytes], object] = Proof.parse if path.endswith(PROOF) else _checkpoint
-        if is_head(path):
+        if path == CHECKPOINT or path.endswith(PROOF):
+            parse: Callable[[bytes], object] = _checkpoint if path == CHECKPOINT else Proof.parse
             body = seen[path].body() or b""
             with suppress(FormatError):
                 parse(body)

@@ -30,10 +30,10 @@ from mirror.trial.wire import Asker, Wire
 logger = logging.getLogger(__name__)
 
 ASK_S = 10.0  # one file: who takes longer is no mirror that a reader waits for
-TRIAL_S = 60.0  # eight files, also over Tor
+TRIAL_S = 60.0  # nine files, also over Tor
 PARALLEL = 8
-"""Hosts in a round, all at once and one address of each: if all of them hang, the next look, and
-whoever is to be replaced, waits for two minutes."""
+"""Hosts in a round, all at once and one address of each: if all of them hang, those of the next
+round wait for two minutes."""
 PLACES = 2  # from where one that does not answer is asked: a control may be down as well
 
 
@@ -64,7 +64,8 @@ async def try_due(
 ) -> list[Tried]:
     """Try the addresses that are due, or those of `only`, and keep what is thought of them.
 
-    `named` are those of the settings, each with the role that it has there.
+    `named` are those of the settings, each with the role that it has there. What is found by those
+    of `only` counts at once, as an operator's own order.
 
     Raises:
         StoreError: the disk is full or failing.
@@ -81,7 +82,7 @@ async def try_due(
             group.create_task(party.try_some(list(some)))
     if party.problem:
         raise party.problem
-    await in_thread(_kept, db, party.tried, named, now())
+    await in_thread(_kept, db, party.tried, named, now(), only is None)
     return party.tried
 
 
@@ -169,7 +170,9 @@ def _places(trials: Trials, url: str, *, secret: bool) -> list[Vantage]:
     return sorted((e for e in found if e.reaches(host)), key=lambda e: not e.control)[:PLACES]
 
 
-def _kept(db: Database, some: Iterable[Tried], named: Collection[str], now: int) -> None:
+def _kept(
+    db: Database, some: Iterable[Tried], named: Collection[str], now: int, twice: bool
+) -> None:
     """Keep what was found, and let the operator know what changes by it."""
     if not some and verdicts(db).keys() <= set(named):  # as a rule: nothing is written then
         return
@@ -177,12 +180,15 @@ def _kept(db: Database, some: Iterable[Tried], named: Collection[str], now: int)
     with db.transaction():
         forget_others(db, named)
         for each in some:
-            old, new = keep(db, each, now=now, jitter=random.uniform(-1, 1))  # noqa: S311
+            jitter = random.uniform(-1, 1)  # noqa: S311
+            old, new = keep(db, each, now=now, jitter=jitter, twice=twice)
             if new.fit is False and old.fit is not False:
                 mirrors.note("held back", each.url, new.reason, now=now)
                 Agenda(db).alert([f"mirrors: {each.url} is not announced: {new.reason}"], now=now)
                 logger.warning("%s: not announced: %s", each.url, new.reason)
             elif new.fit and not old.fit:
                 mirrors.note("is fit", each.url, "nothing found that harms readers", now=now)
+            elif new.fit and new.faults:
+                logger.info("%s: %s", each.url, new.reason)
             elif new.problem:
                 logger.info("%s: not tried: %s", each.url, new.problem)

@@ -42,7 +42,7 @@ class Verdict:
     fit: bool | None = None
     """None: it was never tried to the end."""
     faults: tuple[Finding, ...] = ()
-    """What would do readers harm."""
+    """What would do readers harm; of one that is fit, what was seen once."""
     problem: str = ""
     """Why the last trial came to nothing, "" if it did not."""
     due: int = 0
@@ -50,10 +50,10 @@ class Verdict:
 
     @property
     def reason(self) -> str:
-        """Why it is not to be announced and what to do, for people; "" if it may be."""
-        if self.fit:
-            return ""
+        """Why it is not to be announced, or soon may not be, and what to do, for people."""
         said = "; ".join(f"{each.saw}: {each.do}" for each in self.faults)
+        if self.fit:
+            return f"seen once, and is tried again: {said}"[:MAX_REASON] if said else ""
         return (said or f"not found fit yet{self.problem and f': {self.problem}'}")[:MAX_REASON]
 
     def is_due(self, now: int) -> bool:
@@ -61,10 +61,11 @@ class Verdict:
         return not now < self.due <= now + FIT_S * (1 + JITTER)
 
 
-def after(old: Verdict, tried: Tried, *, now: int, jitter: float) -> Verdict:
+def after(old: Verdict, tried: Tried, *, now: int, jitter: float, twice: bool = False) -> Verdict:
     """Return what is thought of an address after one more trial; `jitter` is in -1…1.
 
-    Who does not answer is not unfit: what was thought before, if anything was, stays.
+    Who does not answer is not unfit: what was thought before, if anything was, stays. `twice`: who
+    was fit is so until two trials in a row find faults; a day of protection against robots ends.
     """
 
     def later(wait_s: int) -> int:
@@ -75,6 +76,8 @@ def after(old: Verdict, tried: Tried, *, now: int, jitter: float) -> Verdict:
     looked = {each.what for each in tried.findings}
     faults = [each for each in tried.findings if each.level == "bad"]
     faults += [each for each in old.faults if each.what in WRITTEN - looked]
+    if twice and faults and old.fit and not old.faults:
+        return replace(old, faults=tuple(faults), problem="", due=later(UNKNOWN_S))
     due = later(UNFIT_S if faults else FIT_S)
     return Verdict(old.url, not faults, tuple(faults), due=due)
 
@@ -97,10 +100,15 @@ def verdict(db: Database, url: str) -> Verdict:
 # Inside a transaction.
 
 
-def keep(db: Database, tried: Tried, *, now: int, jitter: float) -> tuple[Verdict, Verdict]:
-    """Keep what is thought of an address after one more trial; return it, behind the one before."""
+def keep(
+    db: Database, tried: Tried, *, now: int, jitter: float, twice: bool = False
+) -> tuple[Verdict, Verdict]:
+    """Keep what is thought of an address after one more trial; return it, behind the one before.
+
+    `twice` is as in `after`.
+    """
     old = verdict(db, tried.url)
-    new = after(old, tried, now=now, jitter=jitter)
+    new = after(old, tried, now=now, jitter=jitter, twice=twice)
     _, *values = astuple(new)
     Agenda(db).note(_NAME + tried.url, values, now=now)
     return old, new

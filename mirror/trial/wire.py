@@ -115,9 +115,17 @@ class Wire:
                 if len(raw) > MAX_BYTES:
                     raise FetchError(f"{shown(str(url))}: too large: more than {MAX_BYTES} bytes")
             head = sum(len(name) + len(value) + 4 for name, value in response.raw_headers)
-            fields = tuple((name, value) for name, value in response.headers.items())
+            fields = tuple((name, _printable(value)) for name, value in response.headers.items())
             version = (
                 f"{response.version.major}.{response.version.minor}" if response.version else ""
             )
             first = len(f"HTTP/{version} {response.status} {response.reason}\r\n\r\n")
             return Answer(response.status, version, fields, bytes(raw), first + head + len(raw))
+
+
+def _printable(value: str) -> str:
+    """Return the value of a header without what no text may hold: it is kept, and shown to people.
+
+    Of a byte that is no UTF-8 the parser makes half a character, which no database takes.
+    """
+    return "".join(c if c.isprintable() else "\ufffd" for c in value.replace("\t", " "))
