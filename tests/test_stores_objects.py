@@ -236,7 +236,7 @@ def test_a_clock_that_is_wrong_by_minutes_is_named(server: Server, wrong: str):
 
 CLOCK = "clock skew: this machine's clock and the place's differ by minutes: set the clock"
 LATE = f"""
-import asyncio, json, sys
+import asyncio, json, os, sys
 from mirror.errors import StoreError
 from mirror.stores.objects import ObjectStore
 async def main():
@@ -248,7 +248,8 @@ async def main():
         try:
             await verb
         except StoreError as e:
-            print(e)
+            print(e, flush=True)
+    os._exit(0)  # the client's threads, which end with the interpreter, abort under faketime
 asyncio.run(main())
 """
 
