@@ -5,7 +5,8 @@ shown by a browser or by a reader of feeds is taken apart as those do.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ PLAIN = (
 )
 """What a text in a feed may hold: nothing of it acts or asks."""
 ADDRESSES = ("", "http", "https", "mailto")
+ARTICLE = re.compile(r"a/./././[^/]+/(?:index|[0-9]+(?:-[0-9]+)?)\.html")
 IN_JSON = ("url", "external_url", "home_page_url", "feed_url")
 
 
@@ -60,17 +62,16 @@ def leads_somewhere(address: str) -> bool:
 
 def acting(files: Mapping[str, bytes]) -> list[str]:
     """Return what could act in files of a site, each with its path."""
-    judges = {"html": _page, "xml": _atom, "json": _json}
-    return [
-        f"{path}: {flaw}"
-        for path, data in files.items()
-        for flaw in judges.get(path.rpartition(".")[2], _bare)(data)
-    ]
+    return [f"{path}: {flaw}" for path, data in files.items() for flaw in _judge_of(path)(data)]
+
+
+def _judge_of(path: str) -> Callable[[bytes], Iterable[str]]:
+    if ARTICLE.fullmatch(path):
+        return flaws
+    return {"html": _page, "xml": _atom, "json": _json}.get(path.rpartition(".")[2], _bare)
 
 
 def _page(data: bytes) -> Iterable[str]:
-    if b'itemprop="articleBody"' in data:
-        return flaws(data)
     page = Page(data)
     return [*page.flaws, *(link for link in page.links if not leads_somewhere(link))]
 
