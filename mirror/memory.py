@@ -202,7 +202,7 @@ class Memory:
         if not self.plans.is_current(plan):
             return  # its feed brought an edit at the same time
         if self._short(found) != plan.short:  # its names have become another article's
-            self.plans.forget(plan.short)
+            self.plans.forget_page(plan.short)
         elif outcome.dealt and outcome.decided and found.entry:
             self.quarantine.clear([found.key])
             Ledger(self.state.db).note(found.site, plan.short, found.prints)

@@ -35,7 +35,7 @@ from mirror.sections import read_text, replace_settings, with_store, without_sto
 from mirror.settings import Settings
 from mirror.settings.outside import StoreSettings
 from mirror.stores.patience import Patient
-from mirror.trial import UNFIT, WAIT_S, Finding, Reading, Wire, try_store, verdicts, worst
+from mirror.trial import WAIT_S, Finding, Reading, Wire, try_store, verdicts, worst
 from mirror.trial.verdicts import Tried
 
 CODES = {"good": DONE, "poor": PARTLY, "bad": FAILED}
@@ -187,7 +187,7 @@ async def _tried(
 def _summary(findings: Sequence[Finding]) -> str:
     words = [each.what for each in findings if each.level == "bad"]
     if words:
-        return f"{UNFIT}: {', '.join(words)}"
+        return f"not to be announced: {', '.join(words)}"
     poor = [each.what for each in findings if each.level == "poor"]
     return f"works; not as it could: {', '.join(poor)}" if poor else "as it should be"
 

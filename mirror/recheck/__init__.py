@@ -140,7 +140,7 @@ class Rechecks:
         archive's may begin later than what is fresh.
         """
         if not entry.link:
-            self._drop(short)
+            self.forget_page(short)
             return
         old, entry = self._kept(short), _shortened(entry)
         edits = old[1].edits + 1 if old else 0
@@ -196,17 +196,18 @@ class Rechecks:
 
     def forget(self, short: str) -> None:
         """Ask for the page of an article, and for its pictures, no more."""
-        self._drop(short)
+        self.forget_page(short)
         Pictures(self._db).forget(short)
 
-    def _drop(self, short: str) -> None:
+    def forget_page(self, short: str) -> None:
+        """Ask for the page of an article no more."""
         self._db.execute("DELETE FROM recheck WHERE short=?", (short,))
 
     def _put_due(self, found: tuple[Recheck, _Kept], *, now: int, step: int, wait_s: int) -> None:
         """Note when a page is asked again, or that it is no more."""
         row, kept = found
         if step >= STEPS or now >= kept.changed + DAYS_S:
-            self._drop(row.short)
+            self.forget_page(row.short)
         values = step, now + wait_s, row.short
         self._db.execute("UPDATE recheck SET step=?, due=? WHERE short=?", values)
 

@@ -18,10 +18,8 @@ from mirror.trial.probe import Probe, make_probe
 from mirror.trial.tls import judge_tls, refused
 from mirror.trial.wire import Asker, Wire
 
-__all__ = ["UNFIT", "Finding", "Level", "Reading", "Wire", "offered", "try_store", "worst"]
+__all__ = ["Finding", "Level", "Reading", "Wire", "offered", "try_store", "worst"]
 
-UNFIT = "not to be announced"
-"""What the word about a place begins with that would do readers harm."""
 WAIT_S = 300.0  # pages of repositories are shown after minutes; a head may be as old as this
 AGAIN_S = 3.0
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from mirror.errors import FetchError, FormatError
+from mirror.errors import FetchError, FormatError, StateError
 from mirror.fetch.answers import PASSING
 from mirror.formats import checkpoint, record
 from mirror.formats.checkpoint import Checkpoint
@@ -60,7 +60,10 @@ async def _read(
     url: str, wire: Asker, own: Own, site: Path, noise: bytes, now: int
 ) -> list[Finding]:
     first = await _asked(wire, url + CHECKPOINT)
-    probe = await in_thread(_probe, own, site, first, noise, now)
+    try:
+        probe = await in_thread(_probe, own, site, first, noise, now)
+    except FormatError as e:  # what we keep ourselves: what the mirror sent was read before
+        raise StateError(f"{own.db.path}: damaged: {e}") from e
     if probe is None:
         raise FetchError(f"{url}: no article that it should have is in {site}")
     # One after the other, each on its own connection: as little as one reader asks.

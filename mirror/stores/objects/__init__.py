@@ -92,7 +92,8 @@ class ObjectStore:
                 found = await obstore.get_async(self._bucket, path, options=asked)
                 if found.meta["size"] > most:
                     raise StoreError(f"{self.name}: {path}: {_too_long(most)}")
-                return self._unpacked(path, bytes(await found.bytes_async()), most)
+                body = bytes(await found.bytes_async())
+                return await in_thread(self._unpacked, path, body, most)
             except FileNotFoundError as e:
                 if is_no_bucket(e):
                     raise

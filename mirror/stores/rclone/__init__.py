@@ -93,7 +93,7 @@ class RcloneStore:
             or self._remote.readable
             or await self._list(root, path, *_FROM, "-R", told=[path])
         )
-        return self._unpacked(path, answer.output) if there else None
+        return await in_thread(self._unpacked, path, answer.output) if there else None
 
     async def delete(self, path: str) -> None:
         """Keep nothing under `path` any more, once `flush` returned."""
