@@ -40,7 +40,8 @@ async def polls(
     turn = Turn.of(poller.parallel, now=now)
     pictures = Pictures(poller.state.db)
     # In a thread: 32 texts are unpacked and checked. Before any task begins, that none is left.
-    owed = await in_thread(pictures.due, now=now, most=PICTURES) if poller.pictures else []
+    any_due = poller.pictures and pictures.any_due(now=now)
+    owed = await in_thread(pictures.due, now=now, most=PICTURES) if any_due else []
 
     async def gated(source: Source) -> Poll:
         async with turn.feeds:

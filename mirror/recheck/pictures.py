@@ -118,6 +118,11 @@ class Pictures:
         # A damaged row, which stays due, takes no place.
         return list(islice((each for each in found if each and each.article), most))
 
+    def any_due(self, *, now: int) -> bool:
+        """Return False if `due` has nothing for sure: mostly so, and a thread for it is dear."""
+        query = "SELECT 1 FROM picture WHERE due<=? OR due>? LIMIT 1"
+        return self._db.row(query, (now, now + MAX_GAP_S)) is not None
+
     def find(self, n: int) -> Shown | None:
         """Return what is known of the pictures of article number `n`."""
         row = self._db.row(f"{_SELECT} WHERE picture.n=?", (n,))
