@@ -11,6 +11,7 @@ from feedparser.encodings import convert_to_utf8
 
 from mirror.article.cleaning.limits import LIBRARY_ERRORS
 from mirror.article.entry import Feed, older_of
+from mirror.article.feeds import faster
 from mirror.article.feeds.cap import MAX_ENTRIES, capped
 from mirror.article.feeds.prolog import check_elements, check_prolog
 from mirror.article.feeds.rssentry import Around, entry_of, line_in
@@ -36,14 +37,7 @@ _PERIODS_S = {
     "yearly": 365 * 86400,
 }
 
-_REPLACED: dict[int, str] = getattr(feedparser.mixin, "_cp1252", {})
-for _code in (*range(0x80, 0x3000), *range(0x4E00, 0xA000)):
-    # feedparser maps each character of a text through this table, and one that is not in it
-    # costs an exception: a tenth of the time that a Russian feed takes. So what is left as it
-    # is, is in it too.
-    _REPLACED.setdefault(_code, chr(_code))
-
-
+faster.install()
 # It guesses an encoding or not by what else is installed, with tables that are files: a worker
 # has none.
 feedparser.encodings.lazy_chardet_encoding = None
