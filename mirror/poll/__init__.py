@@ -5,7 +5,17 @@ sentence why; nothing here writes.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
+from typing import TypeVar
 
 from mirror.backfill import Order
 from mirror.poll.again import look_again
@@ -19,6 +29,8 @@ from mirror.recheck.pictures import Pictures, Shown
 from mirror.threads import in_thread
 
 __all__ = ["Found", "Poll", "Poller", "Source", "polls"]
+
+T = TypeVar("T")
 
 PICTURES = 32  # articles whose pictures are asked for again in one look at all that is due
 
@@ -50,24 +62,38 @@ async def polls(
 
     # No task group: it would turn the closing of this generator into an error of its own.
     begun = {asyncio.create_task(gated(source)): source.url for source in due}
+    for source, some in _by_source(poller, rechecks):
+        begun[asyncio.create_task(look_again(poller, source, some, turn))] = source.url
+    tasks = [*begun, *(asyncio.create_task(go_on(poller, order, turn)) for order in orders)]
+    tasks += [asyncio.create_task(each) for each in _completions(poller, turn, owed, begun)]
+    async with aclosing(_as_they_end(tasks)) as ended:
+        async for done in ended:
+            yield [_result(task) for task in tasks if task in done]
+
+
+def _by_source(
+    poller: Poller, rechecks: Sequence[Recheck]
+) -> Iterator[tuple[Source, list[Recheck]]]:
+    """Yield the pages that are due of each feed; the first speaks for feeds that are no more."""
     configured = {source.url for source in poller.sources}
     for source in poller.sources:
-        # The first speaks for feeds that are no more: else their pages stay due for ever.
-        orphans = source is poller.sources[0]
+        orphans = source is poller.sources[0]  # else their pages stay due for ever
         some = [
             each
             for each in rechecks
             if each.source == source.url or (orphans and each.source not in configured)
         ]
         if some:
-            begun[asyncio.create_task(look_again(poller, source, some, turn))] = source.url
-    tasks = [*begun, *(asyncio.create_task(go_on(poller, order, turn)) for order in orders)]
-    tasks += [asyncio.create_task(each) for each in _completions(poller, turn, owed, begun)]
+            yield source, some
+
+
+async def _as_they_end(tasks: Collection[asyncio.Task[T]]) -> AsyncGenerator[set[asyncio.Task[T]]]:
+    """Yield the tasks that ended meanwhile, until all have; those left when it is closed end."""
     left = set(tasks)
     try:
         while left:
             done, left = await asyncio.wait(left, return_when=asyncio.FIRST_COMPLETED)
-            yield [_result(task) for task in tasks if task in done]
+            yield done
     finally:
         for task in left:
             task.cancel()
