@@ -48,6 +48,22 @@ async def run_cycle(
     await relist(desk, now=now)  # readers wait for a mirror that works, and feeds may be slow
     summary.problems += await desk.press.withdraw(now=now)
     await _publish_waiting(desk, summary, delay_s=None, now=now)
+    await _poll(desk, due, summary, progress, now=now)
+    # After the polls: what they bring may correct what is due.
+    await _publish_waiting(desk, summary, delay_s=desk.delay_s, now=now)
+    await _end(desk, summary, now=now())
+    return summary
+
+
+async def _poll(
+    desk: Desk,
+    due: Sequence[Source],
+    summary: Summary,
+    progress: Callable[[str], None],
+    *,
+    now: Callable[[], int],
+) -> None:
+    """Ask for all that is due, and publish what is new as it comes in."""
     plans, orders = desk.memory.rechecks(now=now()), desk.memory.orders(now=now())
     polled = polls(desk.poller, due, progress, now=now(), rechecks=plans, orders=orders)
     async with _leased(desk, due, now=now) as asked, aclosing(polled) as outcomes:
@@ -56,10 +72,6 @@ async def run_cycle(
             await _take(desk, some, summary, now=now)
             await relist(desk, now=now)
             asked.update(poll.source.url for poll in some if poll.answer)
-    # After the polls: what they bring may correct what is due.
-    await _publish_waiting(desk, summary, delay_s=desk.delay_s, now=now)
-    await _end(desk, summary, now=now())
-    return summary
 
 
 @asynccontextmanager

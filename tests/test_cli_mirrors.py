@@ -207,7 +207,7 @@ def test_a_mirror_that_works_and_harms_readers_is_said_to(
     assert ", private, not announced: works from here\n" in published.out
     assert "  not announced: adds cookies to .html" in published.out
     published("history")
-    assert f"{served} held back: adds cookies to .html" in published.out
+    assert f"{served} unfit: adds cookies to .html" in published.out
 
     habits.habits = frozenset()
 

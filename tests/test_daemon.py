@@ -1,8 +1,10 @@
 """The daemon on a simulated clock: what it does when, and what ends it."""
 
 import asyncio
+import gc
 import logging
-from collections.abc import AsyncIterator, Callable
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +16,17 @@ from fakes import NOW, Clock, MemoryStore, audited, docs_of
 from newsroom import Answer, Newsroom, feed, item, numbered
 
 from mirror.box import Box
-from mirror.daemon import JUMP_S, MAX_RETRY_S, RETRY_S, SETTLE_S, Orders, Time, Watch, run
+from mirror.daemon import (
+    JUMP_S,
+    MAX_RETRY_S,
+    RETRY_S,
+    SETTLE_S,
+    Orders,
+    Time,
+    Watch,
+    run,
+    set_apart,
+)
 from mirror.desk import Desk
 from mirror.errors import SettingsError, StateError
 from mirror.fetch import Fetcher
@@ -156,6 +168,39 @@ async def test_a_tick_with_nothing_to_do_touches_no_store(mirror: Mirror, newsro
     assert mirror.store.order == []
 
 
+# What the collector looks at.
+
+
+@pytest.fixture
+def unfrozen() -> Iterator[None]:
+    gc.unfreeze()
+    yield
+    gc.unfreeze()
+
+
+@pytest.mark.usefixtures("unfrozen")
+async def test_the_collector_looks_no_more_at_what_stays(mirror: Mirror):
+    seen: list[int] = []
+    await mirror.run(lambda: seen.append(gc.get_freeze_count()))
+
+    assert seen[0] > 0
+
+
+@pytest.mark.usefixtures("unfrozen")
+async def test_what_only_a_desk_before_needed_is_let_go():
+    class Part:
+        whole: object
+
+    part = Part()
+    part.whole = part  # counting references never frees it
+    seen = weakref.ref(part)
+    set_apart()
+    del part
+    set_apart()
+
+    assert seen() is None
+
+
 # What goes wrong.
 
 
@@ -236,8 +281,9 @@ async def test_a_reload_opens_another_desk_and_loses_nothing(mirror: Mirror, new
 
 
 async def test_a_cycle_under_way_is_let_finish_when_the_daemon_stops(
-    mirror: Mirror, newsroom: Newsroom
+    mirror: Mirror, newsroom: Newsroom, monkeypatch: pytest.MonkeyPatch
 ):
+    monkeypatch.setattr("mirror.daemon.GRACE_S", 60)  # a busy machine takes seconds for it
     mirror.reads(newsroom.says("/feed", feed(item(1)), content_type=RSS))
     slow = newsroom.answers["/feed"]
     newsroom.answers["/feed"] = replace(slow, pause_s=0.0002)

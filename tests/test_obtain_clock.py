@@ -167,6 +167,16 @@ def test_one_that_lives_of_eight_is_found_in_six_seconds_however_the_others_died
     assert found.took_s <= SEVEN_DEAD_S
 
 
+@pytest.mark.parametrize(("death", "each_s"), [("is reset late", 2.9 + 2.9), ("has no name", 5.0)])
+def test_who_failed_soon_is_asked_once_more_and_who_failed_slowly_is_not(
+    folder: Path, death: str, each_s: float
+):
+    found = run(folder, ONE, [death])
+
+    assert [each.what for each in found.refused] == ["index", "article"]
+    assert found.took_s == pytest.approx(2 * each_s, abs=0.5)
+
+
 def test_the_clock_of_a_run_is_moved_by_waiting_alone(folder: Path):
     found = run(folder, ONE, ["never answers"])
 

@@ -1,13 +1,15 @@
 """Whether a place still has an article is asked of the place, and only a clear word is believed."""
 
 import hashlib
+import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from copier_site import Counted, Site, making
-from fakes import MemoryStore
+from fakes import ORIGIN, MemoryStore
 from free_ports import free_port
 from newsroom import Answer, Newsroom
 from store_places import Place
@@ -19,8 +21,12 @@ from mirror.formats.paths import article_folder, short_id
 from mirror.formats.record import Void
 from mirror.formats.url import article_id
 from mirror.removal.ask import MOST_PAGES, Withdrawn, ask_address, ask_node, ask_store
+from mirror.removal.case import Case
+from mirror.removal.looks import looks_of
+from mirror.settings import Settings
 from mirror.state import State
 from mirror.stores import write
+from mirror.stores.copies import Copies
 
 MOVED = "https://news.example/moved"
 BODY = b"<p>A word that is taken back</p>"
@@ -160,6 +166,48 @@ async def test_of_an_article_whose_revisions_a_closed_log_has_the_newest_is_know
 
     gone = Withdrawn.of(site.beside, replace(held, leaf=1000))
     assert gone.pages == {f"{gone.folder}/1.html": held.sha256}
+
+
+# When a store is asked, and its address.
+
+SETTINGS = f"""
+newsroom = {{name = "N", origin = "{ORIGIN}"}}
+feeds = [{{url = "https://news.example/feed"}}]
+stores = [{{name = "memory", kind = "folder", to = "out", public = "https://memory.example/"}}]
+"""
+
+
+def awaited(site: Site, gone: Withdrawn) -> list[str]:
+    """Return what is waited for before a store is asked, and before its address is."""
+    config = site.folder.parent / "mirror.toml"
+    settings = Settings.parse(SETTINGS.encode(), config)
+    short = gone.folder.replace("/", "")[1:]
+    case = Case(config, settings, site.beside, short, site.clock)
+    with ExitStack() as stack:
+        looks = looks_of(case, gone, Fetcher(), stack)
+    found = {each.place: each.missing for each in looks}
+    return [found[place]() for place in ("store memory", "https://memory.example/")]
+
+
+async def test_a_store_that_has_removed_all_of_it_is_asked(site: Site):
+    gone = await removed_from(site, MemoryStore())
+    with site.beside.transaction():
+        Copies(site.beside, "memory").discard({PAGE: site.clock() + 60})  # another article's
+
+    assert awaited(site, gone) == ["", ""]
+
+
+@pytest.mark.parametrize(("name", "in_s"), [("", 120), (f"index/{'0' * 64}.json", -5)])
+async def test_a_store_that_is_still_to_remove_it_or_what_goes_with_it_is_not_asked(
+    site: Site, name: str, in_s: int
+):
+    gone = await removed_from(site, MemoryStore())
+    due = {PAGE: site.clock() + 60, name or f"{gone.folder}/1.html": site.clock() + in_s}
+    with site.beside.transaction():
+        Copies(site.beside, "memory").discard(due)
+
+    when = time.strftime("%H:%M:%S UTC", time.gmtime(site.clock() + in_s))
+    assert awaited(site, gone) == [f"to be removed there at {when}"] * 2
 
 
 # An address.

@@ -22,7 +22,7 @@ from mirror.desk import relist, to_do
 from mirror.errors import StoreError
 from mirror.formats.index import Index
 from mirror.init import Wishes, make
-from mirror.mirrors import Mirror, Mirrors, Role
+from mirror.mirrors import UNFIT, Mirror, Mirrors, Role
 from mirror.mirrors import State as Standing
 from mirror.rotate import GAP_S, Outlets, rotate, rotate_always
 from mirror.rotate.plan import (
@@ -112,7 +112,7 @@ def test_one_that_a_trial_found_to_harm_readers_is_taken_off_with_the_reason_and
     did: str, made: str
 ):
     unfit = mirror("a", "private", listed=True)
-    past = done(did, "a", ago=DAY_S), done("held back", "a", ago=0, reason="adds cookies: switch")
+    past = done(did, "a", ago=DAY_S), done(UNFIT, "a", ago=0, reason="adds cookies: switch")
     others = mirror("b"), mirror("s", "spare")
 
     first = planned(unfit, *others, past=past)
@@ -125,7 +125,7 @@ def test_one_that_a_trial_found_to_harm_readers_is_taken_off_with_the_reason_and
 def test_what_would_take_most_mirrors_off_within_a_day_takes_none_and_is_told_once():
     rows = {n: mirror(n, "private", listed=True) for n in "abc"}
     sound = mirror("d"), mirror("e"), mirror("f")
-    past = [done(did, n, ago=60, reason=HARMS) for n in "abc" for did in ("added", HELD)]
+    past = [done(did, n, ago=60, reason=HARMS) for n in "abc" for did in ("added", UNFIT)]
 
     three = planned(*rows.values(), *sound, past=past)
     assert told(three) == [("removed", n) for n in "abc"]
@@ -348,7 +348,7 @@ PAST = st.lists(
     st.builds(
         Done,
         st.sampled_from([NOW - s for s in (0, 60, DAY_S - 1, DAY_S, 5 * DAY_S)]),
-        st.sampled_from(["added", "announced", "removed", "distrusted", "held back"]),
+        st.sampled_from(["added", "announced", "removed", "distrusted", "held back", UNFIT]),
         st.sampled_from([f"https://m{n}.example/" for n in range(12)]),
         st.sampled_from(["", HARMS]),
     )

@@ -394,6 +394,24 @@ async def test_a_file_that_is_made_to_fill_the_memory_is_refused(
             await store.get(path)
 
 
+async def test_a_file_is_not_unpacked_beyond_what_may_be(
+    store: ObjectStore, server: Server, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(objects, "MAX_BYTES", 100_000)
+    bomb = gzip.compress(bytes(1 << 20))[:-9]  # whoever unpacks it all finds that it is cut short
+    obstore.put(server.bucket(), PAGE, bomb)
+
+    with pytest.raises(StoreError, match="more than 100000 bytes"):
+        await store.get(PAGE)
+
+
+async def test_a_longer_text_where_one_was_put_for_good_is_other_bytes(store: ObjectStore):
+    await put(store, PAGE, bytes(100_000))
+
+    with pytest.raises(StoreError, match=f"{PAGE}: already holds other bytes"):
+        await put(store, PAGE, b"words")
+
+
 # Settings.
 
 

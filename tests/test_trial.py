@@ -10,7 +10,7 @@ from fakes import MemoryStore
 from fetch_servers import FakeResolver, encrypted, self_signed
 from hypothesis import given
 from hypothesis import strategies as st
-from trial_front import Front, certificate
+from trial_front import HABITS, Front, certificate, faults
 
 from mirror.errors import FetchError, StoreError
 from mirror.fetch import Fetcher
@@ -23,6 +23,10 @@ from mirror.trial.tls import Offer, judge_tls, look_at_tls, refused
 
 NOISE = bytes(range(32))
 DAY = 24 * 3600
+OF_STORES = [
+    ("stale", "fresh", "bad", "stale: the old page still after 9 s"),
+    ("sends plain text", "size", "poor", "over 12,000: cut off by some filters"),
+]
 
 
 class Nap:
@@ -52,10 +56,6 @@ async def tried(
     return {each.what: each for each in found}
 
 
-def faults(found: dict[str, Finding]) -> dict[str, str]:
-    return {name: each.level for name, each in found.items() if each.level != "good"}
-
-
 def files_in(folder: Path) -> list[str]:
     return [each.name for each in folder.rglob("*") if each.is_file()]
 
@@ -69,36 +69,7 @@ async def test_a_good_mirror_is_found_to_be_one_and_left_as_it_was(tmp_path: Pat
     assert files_in(tmp_path) == []
 
 
-@pytest.mark.parametrize(
-    ("habit", "what", "level", "words"),
-    [
-        ("rewrites", "bytes", "bad", ".html: HTML is rewritten"),
-        ("adds scripts", "bytes", "bad", ".html: a script was put in"),
-        ("changes bytes", "bytes", "bad", "bytes are changed"),
-        ("loses the coding", "bytes", "bad", "the Content-Encoding is lost"),
-        ("lies about coding", "bytes", "bad", "not what its Content-Encoding says"),
-        ("adds cookies", "cookies", "bad", "adds cookies to .html"),
-        ("answers all", "missing", "bad", "status 200 for a file that is not there"),
-        ("forbids", "missing", "bad", "status 403 for a file that is not there"),
-        ("ignores case", "case", "bad", "ignores case: status 200"),
-        ("stale", "fresh", "bad", "stale: the old page still after 9 s"),
-        ("redirects", "redirects", "bad", "status 302 to '/to/a/"),
-        ("no cors", "cors", "bad", "no Access-Control-Allow-Origin: *"),
-        ("cors for one", "cors", "bad", "no Access-Control-Allow-Origin: *"),
-        ("no types", "types", "bad", ".html: application/octet-stream"),
-        ("plain types", "types", "bad", ".html: text/plain"),
-        ("no charset", "types", "poor", ".html: text/html"),
-        ("another charset", "types", "bad", ".html: text/html; charset=windows-1251"),
-        ("keeps long", "caching", "bad", "kept too long: public, max-age=86400"),
-        ("keeps long elsewhere", "caching", "bad", "kept too long: max-age=60, s-maxage=86400"),
-        ("keeps for ten minutes", "caching", "poor", "kept too long: max-age=600"),
-        ("no caching", "caching", "poor", "not said for"),
-        ("sends plain text", "size", "poor", "over 12,000: cut off by some filters"),
-        ("many headers", "size", "poor", "over 12,000"),
-        ("keeps connections", "connection", "poor", "connections are kept open"),
-        ("says who", "server", "poor", "says: nginx/1.18.0 (Ubuntu)"),
-    ],
-)
+@pytest.mark.parametrize(("habit", "what", "level", "words"), [*HABITS, *OF_STORES])
 async def test_a_bad_habit_is_named_with_what_to_do(
     tmp_path: Path, habit: str, what: str, level: str, words: str
 ):

@@ -10,10 +10,10 @@ import pytest
 from fakes import NOW, draft, open_signer
 from fetch_proxies import http_proxy, socks5
 from fetch_servers import encrypted
-from trial_front import Front, certificate
+from trial_front import HABITS, Front, certificate, faults
 
 from mirror.article.picture import Picture
-from mirror.errors import FetchError
+from mirror.errors import FetchError, StateError
 from mirror.formats.paths import CHECKPOINT
 from mirror.mirrors.own import BEHIND_S, Own
 from mirror.press import Press
@@ -29,6 +29,7 @@ NOISE = bytes(range(32))
 WORDS = " ".join(f"{n * 7919 % 10007}" for n in range(1500))  # as a long article, packed
 LATER = NOW + BEHIND_S + 1
 PHOTO = "https://cdn.example/photo"
+ENDINGS = "drops endings", "files", "bad", ".tlog-proof, .minisig, checkpoint (no ending)"
 
 
 class Desk:
@@ -63,10 +64,6 @@ async def desk(tmp_path: Path) -> Iterator[Desk]:
     await desk.publish(1, 2)
     yield desk
     desk.signer.state.close()
-
-
-def faults(found: dict[str, Finding]) -> dict[str, str]:
-    return {name: each.level for name, each in found.items() if each.level != "good"}
 
 
 async def test_a_good_mirror_is_asked_for_nine_files_and_no_more(desk: Desk):
@@ -117,34 +114,7 @@ async def test_no_answer_is_larger_than_a_page_may_be(desk: Desk):
     assert 5000 < most <= CURTAIN
 
 
-@pytest.mark.parametrize(
-    ("habit", "what", "level", "words"),
-    [
-        ("rewrites", "bytes", "bad", ".html: HTML is rewritten"),
-        ("adds scripts", "bytes", "bad", ".html: a script was put in"),
-        ("changes bytes", "bytes", "bad", "bytes are changed"),
-        ("loses the coding", "bytes", "bad", "the Content-Encoding is lost"),
-        ("lies about coding", "bytes", "bad", "not what its Content-Encoding says"),
-        ("adds cookies", "cookies", "bad", "adds cookies to .html"),
-        ("answers all", "missing", "bad", "status 200 for a file that is not there"),
-        ("forbids", "missing", "bad", "status 403 for a file that is not there"),
-        ("ignores case", "case", "bad", "ignores case: status 200"),
-        ("drops endings", "files", "bad", ".tlog-proof, .minisig, checkpoint (no ending)"),
-        ("redirects", "redirects", "bad", "status 302 to '/to/"),
-        ("sends elsewhere", "redirects", "bad", "sends Refresh: '0; url=https://other.example/'"),
-        ("adds a stylesheet", "redirects", "bad", "sends Link: '</x.css>; rel=Stylesheet'"),
-        ("no cors", "cors", "bad", "no Access-Control-Allow-Origin: *"),
-        ("cors for one", "cors", "bad", "no Access-Control-Allow-Origin: *"),
-        ("no types", "types", "bad", ".html: application/octet-stream"),
-        ("no charset", "types", "poor", ".html: text/html"),
-        ("another charset", "types", "bad", ".html: text/html; charset=windows-1251"),
-        ("keeps long", "caching", "bad", "kept too long: public, max-age=86400"),
-        ("no caching", "caching", "poor", "not said for"),
-        ("many headers", "size", "poor", "over 12,000"),
-        ("keeps connections", "connection", "poor", "connections are kept open"),
-        ("says who", "server", "poor", "says: nginx/1.18.0 (Ubuntu)"),
-    ],
-)
+@pytest.mark.parametrize(("habit", "what", "level", "words"), [*HABITS, ENDINGS])
 async def test_a_bad_habit_is_named_with_what_to_do(
     desk: Desk, habit: str, what: str, level: str, words: str
 ):
@@ -181,6 +151,15 @@ async def test_a_damaged_file_of_our_own_is_not_held_against_a_mirror(desk: Desk
         page.write_bytes(b"damaged")
     with pytest.raises(FetchError, match="no article that it should have"):
         await desk.tries(Front(tmp_path / "copy"))
+
+
+async def test_a_damaged_database_of_our_own_is_told_and_not_held_against_a_mirror(desk: Desk):
+    state = desk.signer.state
+    with state.transaction():
+        state.db.execute("UPDATE leaf SET record=x'00' WHERE leaf=?", (state.log().size - 1,))
+
+    with pytest.raises(StateError, match=r"state\.db: damaged: "):
+        await desk.tries(Front(desk.site))
 
 
 @pytest.mark.parametrize(

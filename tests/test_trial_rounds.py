@@ -16,7 +16,7 @@ from fakes import NOW, ORIGIN, Clock, draft
 from fetch_proxies import http_proxy, socks5
 from free_ports import free_port
 from test_mirrors_probe import hang, wire
-from trial_front import Front
+from trial_front import HABITS, Front
 
 from mirror import build
 from mirror.article.render.page import Masthead
@@ -39,7 +39,7 @@ from mirror.signer import Signer
 from mirror.state import State
 from mirror.stores.dir import DirStore
 from mirror.trial import Wire
-from mirror.trial.rounds import ASK_S, PARALLEL, Trials, try_due
+from mirror.trial.rounds import ASK_S, PARALLEL, PLACES, Trials, try_due
 from mirror.trial.verdicts import DAY_S, FIT_S, JITTER, UNKNOWN_S, Tried, keep, verdict
 
 FAR = NOW + 1000 * DAY_S
@@ -133,27 +133,14 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 # As the daemon does it.
 
-HABITS = {
-    "rewrites": "HTML is rewritten",
-    "adds scripts": "a script was put in",
-    "changes bytes": "bytes are changed",
-    "loses the coding": "Content-Encoding is lost",
-    "adds cookies": "adds cookies",
-    "answers all": "status 200 for a file that is not there",
-    "forbids": "status 403 for a file that is not there",
-    "ignores case": "ignores case",
-    "drops endings": "not shown: .tlog-proof",
-    "redirects": "status 302",
-    "no cors": "no Access-Control-Allow-Origin",
-    "no types": "application/octet-stream",
-    "keeps long": "kept too long",
-}
+HARMFUL = {habit: words for habit, _, level, words in HABITS if level == "bad"}
+HARMFUL["drops endings"] = "not shown: .tlog-proof"
 
 
 async def test_no_mirror_that_harms_readers_is_announced_and_the_operator_is_told_why(
     house: House,
 ):
-    bad = {(await house.front(habit))[0]: words for habit, words in HABITS.items()}
+    bad = {(await house.front(habit))[0]: words for habit, words in HARMFUL.items()}
     good, poor = (await house.front())[0], (await house.front("says who"))[0]
     volunteers, stores = [good, *list(bad)[::2]], [poor, *list(bad)[1::2]]
     house.name(*volunteers, stores=stores)
@@ -164,7 +151,7 @@ async def test_no_mirror_that_harms_readers_is_announced_and_the_operator_is_tol
     assert house.listed() == {good, poor}
     for url, words in bad.items():
         [line] = [each for each in house.told if url.removeprefix("http://") in each]
-        assert line.startswith(f"held back {url}: ")
+        assert line.startswith(f"unfit {url}: ")
         assert words in line
         assert house.role(url) == "private"
 
@@ -181,7 +168,7 @@ async def test_a_mirror_that_turns_bad_is_taken_back_and_returns_when_it_is_mend
     await house.daemon(lambda: len(house.told) == 4)
 
     assert house.listed() == {other}
-    assert sorted(each.partition(" http")[0] for each in house.told[2:]) == ["held back", "removed"]
+    assert sorted(each.partition(" http")[0] for each in house.told[2:]) == ["removed", "unfit"]
     assert any("adds cookies to .html" in each for each in house.told[2:])
     assert house.role(url) == "private"
 
@@ -190,7 +177,7 @@ async def test_a_mirror_that_turns_bad_is_taken_back_and_returns_when_it_is_mend
     await house.daemon(lambda: house.listed() == {url, other})
 
     dids = [did for _, did, at, _ in Mirrors(house.db).changes() if at == url]
-    assert dids == ["added", "is fit", "removed", "held back", "added", "is fit"]
+    assert dids == ["added", "is fit", "removed", "unfit", "added", "is fit"]
 
 
 async def test_who_cannot_be_reached_is_not_unfit(house: House):
@@ -462,6 +449,31 @@ async def test_where_one_control_is_dead_the_next_tries(house: House):
 
     assert tried.problem == ""
     assert "from control: http://one.test:8001/checkpoint: proxy 127.0.0.1" in alone.problem
+
+
+async def test_a_control_is_asked_before_a_place_of_which_no_filter_is_known(house: House):
+    url, _ = await house.front()
+    target, host = ("one.test", 8001), url.split("/")[2]
+    house.name("http://one.test:8001/")
+    async with http_proxy({target: host}) as control, http_proxy({target: host}) as other:
+        unsaid = Vantage("unsaid", proxy=f"http://{other.address}")
+        places = unsaid, vantage(CONTROL, control.address)
+        [tried] = await house.round(replace(house.trials, places=places))
+
+    assert (tried.problem, other.targets) == ("", [])
+    assert set(control.targets) == {target}
+
+
+async def test_one_that_does_not_answer_is_asked_from_two_places_at_most(house: House):
+    target = ("one.test", 8001)
+    house.name("http://one.test:8001/")
+    async with AsyncExitStack() as stack:
+        seen = [await stack.enter_async_context(http_proxy({})) for _ in range(PLACES + 1)]
+        places = tuple(vantage(CONTROL, each.address) for each in seen)
+        [tried] = await house.round(replace(house.trials, places=places))
+
+    assert tried.problem.startswith("from control: ")
+    assert [set(each.targets) for each in seen] == [*[{target}] * PLACES, set()]
 
 
 async def test_a_service_of_tor_is_tried_over_tor_only(house: House):

@@ -19,6 +19,7 @@ from fetch_servers import LOOPBACK
 
 from mirror.formats.paths import is_head
 from mirror.labels import caching_of, is_packed, type_of
+from mirror.trial import Finding
 
 SCRIPT = b"<script>new Image().src='//count.example'</script></body>"
 
@@ -119,6 +120,42 @@ _FIELDS = {
     "links": {"Link": "<https://news.example/>; rel=canonical"},
     "lies about coding": {"Content-Encoding": "br"},
 }
+
+
+HABITS = [
+    ("rewrites", "bytes", "bad", ".html: HTML is rewritten"),
+    ("adds scripts", "bytes", "bad", ".html: a script was put in"),
+    ("changes bytes", "bytes", "bad", "bytes are changed"),
+    ("loses the coding", "bytes", "bad", "the Content-Encoding is lost"),
+    ("lies about coding", "bytes", "bad", "not what its Content-Encoding says"),
+    ("adds cookies", "cookies", "bad", "adds cookies to .html"),
+    ("answers all", "missing", "bad", "status 200 for a file that is not there"),
+    ("forbids", "missing", "bad", "status 403 for a file that is not there"),
+    ("ignores case", "case", "bad", "ignores case: status 200"),
+    ("redirects", "redirects", "bad", "status 302 to '/to/"),
+    ("sends elsewhere", "redirects", "bad", "sends Refresh: '0; url=https://other.example/'"),
+    ("adds a stylesheet", "redirects", "bad", "sends Link: '</x.css>; rel=Stylesheet'"),
+    ("no cors", "cors", "bad", "no Access-Control-Allow-Origin: *"),
+    ("cors for one", "cors", "bad", "no Access-Control-Allow-Origin: *"),
+    ("no types", "types", "bad", ".html: application/octet-stream"),
+    ("plain types", "types", "bad", ".html: text/plain"),
+    ("no charset", "types", "poor", ".html: text/html"),
+    ("another charset", "types", "bad", ".html: text/html; charset=windows-1251"),
+    ("keeps long", "caching", "bad", "kept too long: public, max-age=86400"),
+    ("keeps long elsewhere", "caching", "bad", "kept too long: max-age=60, s-maxage=86400"),
+    ("keeps for ten minutes", "caching", "poor", "kept too long: max-age=600"),
+    ("no caching", "caching", "poor", "not said for"),
+    ("many headers", "size", "poor", "over 12,000"),
+    ("keeps connections", "connection", "poor", "connections are kept open"),
+    ("says who", "server", "poor", "says: nginx/1.18.0 (Ubuntu)"),
+]
+"""What a mirror does wrong, as what it is found, how bad that is, and some words of what is said;
+whether it is tried with a probe or with what is published."""
+
+
+def faults(found: Mapping[str, Finding]) -> dict[str, str]:
+    """Return how bad each finding is that is not good, by what it is of."""
+    return {what: each.level for what, each in found.items() if each.level != "good"}
 
 
 def certificate(path: Path, *, first: int, last: int) -> Path:

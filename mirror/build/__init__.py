@@ -43,13 +43,10 @@ async def desk(path: Path, settings: Settings | None = None) -> AsyncIterator[De
     """
     settings = settings or Settings.load(path)
     folder = path.parent
-    origin = settings.newsroom.origin
-    keys = Keys.load(folder / settings.paths.keys, origin=origin)
     site = folder / settings.paths.site
-    trusted = newest_root(site / "trust")
-    _check_keys(keys, trusted, folder / settings.paths.keys)
+    keys, trusted = _keys(settings, folder)
     _check_apart(settings, folder)
-    state = State.open(folder / settings.paths.state, origin=origin)
+    state = State.open(folder / settings.paths.state, origin=keys.origin)
     try:
         signer = Signer(keys, state, trusted, _masthead(settings), settings.newsroom.lang)
         async with fetcher_of(settings, folder) as fetcher, _box(settings) as box:
@@ -66,9 +63,8 @@ async def desk(path: Path, settings: Settings | None = None) -> AsyncIterator[De
         state.close()
 
 
-def _box(settings: Settings | None) -> Box:
-    workers = settings.box.workers if settings else 0
-    return Box(workers=workers or os.cpu_count() or 1)
+def _box(settings: Settings) -> Box:
+    return Box(workers=settings.box.workers or os.cpu_count() or 1)
 
 
 @asynccontextmanager
@@ -189,7 +185,11 @@ def database_beside(path: Path, settings: Settings) -> Database:
     return Database.beside(file, origin=settings.newsroom.origin)
 
 
-def _check_keys(keys: Keys, trusted: root.Root, folder: Path) -> None:
+def _keys(settings: Settings, folder: Path) -> tuple[Keys, root.Root]:
+    """Return the secrets that the settings name, and the site's newest root, which names them."""
+    held = folder / settings.paths.keys
+    keys = Keys.load(held, origin=settings.newsroom.origin)
+    trusted = newest_root(folder / settings.paths.site / "trust")
     log = trusted.open
     own = dataclasses.replace(keys.log_entry, cosigners=log.cosigners, quorum=log.quorum)
     others = keys.public("minisign"), keys.public("ssh")
@@ -197,7 +197,8 @@ def _check_keys(keys: Keys, trusted: root.Root, folder: Path) -> None:
         said = f"these settings say {own.origin}, the root {log.origin}"
         raise SettingsError(f"newsroom.origin: {said}: an origin never changes")
     if log != own or (trusted.minisign, trusted.ssh) != others:
-        raise SettingsError(f"{folder}: root {trusted.version} names other keys than these")
+        raise SettingsError(f"{held}: root {trusted.version} names other keys than these")
+    return keys, trusted
 
 
 def _check_apart(settings: Settings, folder: Path) -> None:

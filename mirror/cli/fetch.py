@@ -40,49 +40,9 @@ def add(verbs: Verbs) -> None:
         help="the article's address on the newsroom's own site or on any mirror, blocked or not, or"
         " the 20 characters of its id",
     )
-    made.add_argument(
-        "--root",
-        type=Path,
-        metavar="FILE",
-        help="the newsroom's root.json, from somebody you trust: it says whose signatures count;"
-        " needed once, with --remember",
-    )
-    made.add_argument(
-        "--via",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="MIRROR",
-        help="addresses of mirrors, or folders with a copy, to ask before those that the root and"
-        " the newsroom's signed lists name; stands after the URL",
-    )
-    made.add_argument("--only-via", action="store_true", help="ask no others than those")
-    made.add_argument(
-        "--out",
-        type=Path,
-        default=Path(),
-        metavar="DIR",
-        help="the folder in which it is saved, in folders of its own; default: this one",
-    )
-    made.add_argument(
-        "--remember",
-        type=Path,
-        metavar="FILE",
-        help="keep there the root and what the log was, and beside it the mirrors: then an older or"
-        " another log is noticed; nothing of what you read is kept",
-    )
-    made.add_argument(
-        "--proxy",
-        default=os.environ.get(PROXY, ""),
-        type=proxy,
-        metavar="URL",
-        help="the proxy that everything goes through, such as socks5h://127.0.0.1:9050; .onion"
-        f" needs one; one with a password stands better in ${PROXY}, where other users of the"
-        " machine do not see it",
-    )
-    made.add_argument(
-        "--even-withdrawn", action="store_true", help="save also what the newsroom has withdrawn"
-    )
+    _add_trust(made)
+    _add_mirrors(made)
+    _add_saving(made)
     made.add_argument(
         "--within",
         type=number(1, 3600),
@@ -91,6 +51,61 @@ def add(verbs: Verbs) -> None:
         help=f"give up after so many seconds in all; default: {TOTAL_S:.0f}",
     )
     add_allow_host(made, "a mirror on a private network or another port")
+
+
+def _add_trust(made: argparse.ArgumentParser) -> None:
+    trust = made.add_argument_group("whom to believe")
+    trust.add_argument(
+        "--root",
+        type=Path,
+        metavar="FILE",
+        help="the newsroom's root.json, from somebody you trust: it says whose signatures count;"
+        " needed once, with --remember",
+    )
+    trust.add_argument(
+        "--remember",
+        type=Path,
+        metavar="FILE",
+        help="keep there the root and what the log was, and beside it the mirrors: then an older or"
+        " another log is noticed; nothing of what you read is kept",
+    )
+
+
+def _add_mirrors(made: argparse.ArgumentParser) -> None:
+    mirrors = made.add_argument_group("whom to ask")
+    mirrors.add_argument(
+        "--via",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="MIRROR",
+        help="addresses of mirrors, or folders with a copy, to ask before those that the root and"
+        " the newsroom's signed lists name; stands after the URL",
+    )
+    mirrors.add_argument("--only-via", action="store_true", help="ask no others than those")
+    mirrors.add_argument(
+        "--proxy",
+        default=os.environ.get(PROXY, ""),
+        type=proxy,
+        metavar="URL",
+        help="the proxy that everything goes through, such as socks5h://127.0.0.1:9050; .onion"
+        f" needs one; one with a password stands better in ${PROXY}, where other users of the"
+        " machine do not see it",
+    )
+
+
+def _add_saving(made: argparse.ArgumentParser) -> None:
+    saving = made.add_argument_group("what to save")
+    saving.add_argument(
+        "--out",
+        type=Path,
+        default=Path(),
+        metavar="DIR",
+        help="the folder in which it is saved, in folders of its own; default: this one",
+    )
+    saving.add_argument(
+        "--even-withdrawn", action="store_true", help="save also what the newsroom has withdrawn"
+    )
 
 
 def _fetch(arguments: argparse.Namespace) -> int:

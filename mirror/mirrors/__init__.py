@@ -29,6 +29,7 @@ Outcome = Literal[
 """What a look at a mirror ended with: OONI's names, and ours."""
 
 Role = Literal["public", "spare", "private"]
+UNFIT = "unfit"  # noted of a mirror that would harm readers, by who tries it: it is not listed
 KEPT_S = 7 * 24 * 3600  # of what was seen: an operator looks weekly
 MAX_PROBES = 2000  # of one mirror: a week of looks from one place
 

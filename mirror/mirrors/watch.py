@@ -132,13 +132,7 @@ async def look(
         return Round((), ())
     spares = {each.url for each in rows if each.announced is None and _is_spare(each, watch)}
     party = _Party(watch, now, sleep)
-    for last in (False, True):
-        async with asyncio.TaskGroup() as group:
-            for place in watch.places:
-                if place.control is last:
-                    group.create_task(party.look_from(place, _shown_to(place, chosen, spares)))
-    if party.problem:
-        raise party.problem
+    await party.look(chosen, spares)
     found = await in_thread(_kept, db, watch, party, chosen, now())
     _log(found)
     return found
@@ -169,12 +163,22 @@ class _Party:
     ) -> None:
         self.probes: list[Probe] = []
         self.unheard: dict[str, str] = {}
-        self.problem: StateError | StoreError | None = None
+        self._problem: StateError | StoreError | None = None
         self._watch, self._now, self._sleep = watch, now, sleep
         self._places = asyncio.Semaphore(PARALLEL)
         self._hosts: dict[str, asyncio.Semaphore] = {}
 
-    async def look_from(self, vantage: Vantage, urls: Iterable[str]) -> None:
+    async def look(self, urls: Collection[str], spares: Collection[str]) -> None:
+        """Look at `urls` from all places, from the controls last; raise what stops the round."""
+        for last in (False, True):
+            async with asyncio.TaskGroup() as group:
+                for place in self._watch.places:
+                    if place.control is last:
+                        group.create_task(self._look_from(place, _shown_to(place, urls, spares)))
+        if self._problem:
+            raise self._problem
+
+    async def _look_from(self, vantage: Vantage, urls: Iterable[str]) -> None:
         """Look at all `urls`; what stops the place itself is not told of them."""
         seen: list[Probe] = []
         unseen: dict[str, str] = {}
@@ -208,7 +212,7 @@ class _Party:
             except VantageError as e:
                 unseen[url] = str(e)
             except (StateError, StoreError) as e:
-                self.problem = e
+                self._problem = e
 
     @asynccontextmanager
     async def _turn(self, host: str) -> AsyncIterator[None]:

@@ -14,7 +14,7 @@ from typing import get_args
 from mirror.agenda import Agenda
 from mirror.database import Database
 from mirror.errors import FetchError, SettingsError, StoreError
-from mirror.mirrors import Mirrors
+from mirror.mirrors import UNFIT, Mirrors
 from mirror.rotate.plan import DAY_S, Change, Did, Done, plan
 from mirror.signer import listing
 from mirror.threads import in_thread
@@ -25,7 +25,8 @@ NAMES, TOLD = ".names", ".told"  # in table `status`: what the DNS has, and whic
 GAP_S = 300  # between two messages: what happens meanwhile comes together in the next
 MAX_TOLD = 30  # lines in one message: a phone shows fewer
 ALERTED = ("held back", "kept", "left out")  # what waits for a person
-NEWS = (*get_args(Did), "is blocked", "is down", "is lying")  # the last three are said by who looks
+NEWS = (*get_args(Did), UNFIT, "is blocked", "is down", "is lying")
+"""What the operator hears of; the last three are said by who looks."""
 
 Publish = Callable[[Sequence[str]], Awaitable[object]]
 Tell = Callable[[str, Sequence[str]], Awaitable[bool]]

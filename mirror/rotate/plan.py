@@ -10,7 +10,7 @@ from itertools import cycle
 from typing import Literal
 from urllib.parse import urlsplit
 
-from mirror.mirrors import Mirror
+from mirror.mirrors import UNFIT, Mirror
 
 DAY_S = 24 * 3600
 STEADY_S = DAY_S  # of success, before one that failed is listed again: it may fail by the hour
@@ -20,8 +20,8 @@ WAVE = 2  # spares blocked on the day they were announced: one may be chance
 
 Did = Literal["added", "announced", "removed", "distrusted", "held back", "kept", "left out"]
 """`added`: it is public, and works; `announced`: in place of another; `removed`, and `distrusted`
-for a lie: from the list; `held back`: what was not done, or a mirror that would harm readers;
-`kept`: the list, as it was signed; `left out`: what has no room in it."""
+for a lie: from the list; `held back`: what was not done; `kept`: the list, as it was signed;
+`left out`: what has no room in it."""
 
 LISTED = frozenset({"added", "announced", "removed", "distrusted"})
 SPENT = frozenset({"announced", "removed", "distrusted"})
@@ -265,10 +265,10 @@ class _View:
         return bool(self._was(each.url, "added") and self._fault(each))
 
     def _fault(self, each: Mirror) -> str:
-        """Return for what a private mirror is held back, "" if the operator has it so."""
+        """Return why a private mirror was found unfit, "" if the operator has it so."""
         past = (done for done in reversed(self.past.get(each.url, ())) if done.did != "removed")
         last = next(past, None) if each.role == "private" else None
-        return last.reason if last and last.did == "held back" else ""
+        return last.reason if last and last.did == UNFIT else ""
 
     def _listing(self, did: Did, reason: str, each: Mirror) -> Change:
         return Change(did, reason, replace(each, announced=self.now))

@@ -7,7 +7,7 @@ of the format are of the bytes then.
 
 import gzip
 
-from mirror.errors import FormatError
+from mirror.errors import FormatError, StoreError
 from mirror.inflate import decoder
 from mirror.labels import caching_of, is_packed, type_of
 
@@ -29,21 +29,31 @@ def packed(path: str, data: bytes) -> bytes:
     return gzip.compress(data, 9, mtime=0) if is_packed(path) else data
 
 
-def unpacked(path: str, body: bytes, *, max_bytes: int) -> bytes | None:
-    """Return what was put as `path`, of which `body` came back; None if it is more than may be.
+def unpacked(store: str, path: str, body: bytes, *, max_bytes: int, too_long: str = "") -> bytes:
+    """Return what was put as `path`, of which the store of that name gave `body` back.
 
     Raises:
-        FormatError: it was damaged there.
+        StoreError: it was damaged there; or it is more than may be, said as `too_long`.
     """
     # Looked for in the bytes: some places undo the coding for those who do not ask for it,
     # some lose the header, and what was sent is here either way.
-    if not (is_packed(path) and body.startswith(_GZIP)):
-        return body if len(body) <= max_bytes else None
+    coded = is_packed(path) and body.startswith(_GZIP)
+    try:
+        data = _decoded(body, max_bytes) if coded else body
+    except FormatError as e:
+        raise StoreError(f"{store}: {path}: damaged there: {e}") from e
+    if len(data) > max_bytes:
+        raise StoreError(f"{store}: {path}: {too_long or f'more than {max_bytes} bytes'}")
+    return data
+
+
+def _decoded(body: bytes, most: int) -> bytes:
+    """Return what was compressed; where that is more than `most` bytes, only so much more."""
     data, stream = bytearray(), decoder("gzip")
     for piece in stream.feed(body):
         data += piece
-        if len(data) > max_bytes:
-            return None
+        if len(data) > most:
+            return bytes(data)
     if not stream.complete:
         raise FormatError("cut short")
     return bytes(data)

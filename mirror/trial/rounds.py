@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from mirror.agenda import Agenda
 from mirror.database import Database
 from mirror.errors import FetchError, StateError, StoreError
-from mirror.mirrors import Mirror, Mirrors, Role
+from mirror.mirrors import UNFIT, Mirror, Mirrors, Role
 from mirror.mirrors.own import Own
 from mirror.mirrors.vantage import HERE, Vantage, opened
 from mirror.mirrors.watch import odd_ports
@@ -183,7 +183,7 @@ def _kept(
             jitter = random.uniform(-1, 1)  # noqa: S311
             old, new = keep(db, each, now=now, jitter=jitter, twice=twice)
             if new.fit is False and old.fit is not False:
-                mirrors.note("held back", each.url, new.reason, now=now)
+                mirrors.note(UNFIT, each.url, new.reason, now=now)
                 Agenda(db).alert([f"mirrors: {each.url} is not announced: {new.reason}"], now=now)
                 logger.warning("%s: not announced: %s", each.url, new.reason)
             elif new.fit and not old.fit:

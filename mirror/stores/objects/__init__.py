@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import BaseError, NotModifiedError
 
-from mirror.errors import FormatError, StoreError
+from mirror.errors import StoreError
 from mirror.formats.paths import PROOF, check_path, is_head, is_path
 from mirror.labels import is_packed
 from mirror.stores.objects.bucket import open_bucket
@@ -86,14 +86,18 @@ class ObjectStore:
             NotModifiedError: what is kept has the ETag `unless`.
         """
         most = most or MAX_BYTES
+        known = most < MAX_BYTES  # what was put before is no longer
+        too_long = "already holds other bytes" if known else f"more than {most} bytes"
         with self._told(path):
             try:
                 asked: GetOptions = {"if_none_match": unless} if unless else {}
                 found = await obstore.get_async(self._bucket, path, options=asked)
                 if found.meta["size"] > most:
-                    raise StoreError(f"{self.name}: {path}: {_too_long(most)}")
+                    raise StoreError(f"{self.name}: {path}: {too_long}")
                 body = bytes(await found.bytes_async())
-                return await in_thread(self._unpacked, path, body, most)
+                return await in_thread(
+                    unpacked, self.name, path, body, max_bytes=most, too_long=too_long
+                )
             except FileNotFoundError as e:
                 if is_no_bucket(e):
                     raise
@@ -133,15 +137,6 @@ class ObjectStore:
                 if is_no_bucket(e):
                     raise
 
-    def _unpacked(self, path: str, body: bytes, most: int) -> bytes:
-        try:
-            data = unpacked(path, body, max_bytes=most)
-        except FormatError as e:
-            raise StoreError(f"{self.name}: {path}: damaged there: {e}") from e
-        if data is None:
-            raise StoreError(f"{self.name}: {path}: {_too_long(most)}")
-        return data
-
     @contextmanager
     def _told(self, path: str) -> Iterator[None]:
         """Let what fails at the place be a `StoreError`, in words that hold no secret."""
@@ -152,11 +147,6 @@ class ObjectStore:
         except (BaseError, OSError) as e:
             # Not chained: the library's text has what the place answered, and the key's name.
             raise StoreError(f"{self.name}: {path}: {in_words(e)}") from None
-
-
-def _too_long(most: int) -> str:
-    known = most < MAX_BYTES  # what was put before is no longer
-    return "already holds other bytes" if known else f"more than {most} bytes"
 
 
 async def _each(work: Callable[[str], Awaitable[None]], paths: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from mirror.errors import FormatError, StoreError
+from mirror.errors import StoreError
 from mirror.formats.paths import check_path, is_path
 from mirror.stores.packing import headers_of, packed, unpacked
 from mirror.stores.rclone import webdav
@@ -93,7 +93,9 @@ class RcloneStore:
             or self._remote.readable
             or await self._list(root, path, *_FROM, "-R", told=[path])
         )
-        return await in_thread(self._unpacked, path, answer.output) if there else None
+        if not there or not self._tells:
+            return answer.output if there else None
+        return await in_thread(unpacked, self.name, path, answer.output, max_bytes=MAX_FILE)
 
     async def delete(self, path: str) -> None:
         """Keep nothing under `path` any more, once `flush` returned."""
@@ -209,17 +211,6 @@ class RcloneStore:
                 self._staging.write(path, packed(path, data) if self._tells else data)
         except OSError as e:
             raise StoreError(f"{self.name}: {self._room}: not written: {e.strerror}") from e
-
-    def _unpacked(self, path: str, body: bytes) -> bytes:
-        if not self._tells:
-            return body
-        try:
-            data = unpacked(path, body, max_bytes=MAX_FILE)
-        except FormatError as e:
-            raise StoreError(f"{self.name}: {path}: damaged there: {e}") from e
-        if data is None:
-            raise StoreError(f"{self.name}: {path}: more than {MAX_FILE} bytes")
-        return data
 
 
 def _alike(paths: Iterable[str]) -> Mapping[tuple[str, ...], list[str]]:
