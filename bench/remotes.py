@@ -65,9 +65,13 @@ def serving(kind: str, folder: Path) -> Iterator[Remote]:
 
 def repository(folder: Path) -> Store:
     """Return a store that is a repository on this disk."""
-    Repo.init_bare(folder / "there.git", mkdir=True)
-    room = folder / "room"
-    return GitStore("git", f"file://{folder}/there.git", room=room, secret={}, options={})
+    Repo.init_bare(folder / "near.git", mkdir=True)
+    return hosted(f"file://{folder}/near.git", folder / "near")
+
+
+def hosted(to: str, room: Path) -> Store:
+    """Return a store that is the repository at `to`."""
+    return GitStore(room.name, to, room=room, secret={}, options={})
 
 
 def _wait_for(port: int) -> None:

@@ -6,119 +6,30 @@ storage a request for each file; requests are counted where they go over HTTP.
 """
 
 import asyncio
-import base64
-import hashlib
 import json
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench import corpus, one, remotes
+from bench import corpus, githost, remotes
 from bench.newsroom import serving
 from bench.table import Row
+from bench.tree import Counted, Tree, filled, followed, now, tree_of
 from mirror import build, init
-from mirror.copier import Copier
 from mirror.cycle import run_cycle
-from mirror.dag import Dag
-from mirror.formats.paths import ID_SIZE, INDEX_PROOF, article_folder
+from mirror.formats.paths import INDEX_PROOF
 from mirror.outside import followers
-from mirror.press import Press
 from mirror.settings import Settings
-from mirror.signer import Signer
-from mirror.stores import Store
-from mirror.stores.copies import Copies, Held
 from mirror.stores.dir import DirStore
+from mirror.stores.patience import in_own_thread
 from mirror.stores.rclone.run import program
 
 SIZES = (10_000, 100_000)
 TIMES = 5  # medians
 PLACES, ARTICLES = 10, 50
-
-
-class Counted:
-    """A store, and how much was asked of it."""
-
-    def __init__(self, store: Store) -> None:
-        self.name = store.name
-        self.store = store
-        self.calls = 0
-
-    async def put(self, path: str, data: bytes) -> None:
-        """Count it and pass it on, as all below."""
-        self.calls += 1
-        await self.store.put(path, data)
-
-    async def get(self, path: str) -> bytes | None:
-        """Return what is kept."""
-        self.calls += 1
-        return await self.store.get(path)
-
-    async def delete(self, path: str) -> None:
-        """Keep it no more."""
-        self.calls += 1
-        await self.store.delete(path)
-
-    async def names(self, folder: str) -> list[str]:
-        """Return what is in a folder."""
-        self.calls += 1
-        return await self.store.names(folder)
-
-    async def flush(self) -> None:
-        """Make it durable."""
-        self.calls += 1
-        await self.store.flush()
-
-    async def reserve(self, size: int) -> None:
-        """Return if there is room."""
-        await self.store.reserve(size)
-
-
-class Tree:
-    """A mirror with one article and so many small files beside, as if they were articles'."""
-
-    def __init__(self, folder: Path, size: int, signer: Signer) -> None:
-        self.site = folder / "site"
-        self.signer = signer
-        self.db = signer.state.db
-        self.dag = Dag(self.db, self.site)
-        self.size = 0
-        for _ in self.dag.rebuilding():
-            pass
-        for start in range(0, size, 5000):
-            self.add(min(5000, size - start))
-
-    def add(self, count: int = 1) -> None:
-        """Add small files."""
-        numbers = range(self.size, self.size + count)
-        files = {_path(n): b"%0200d" % n for n in numbers}
-        for path, data in files.items():
-            file = self.site / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(data)
-        with self.db.transaction():
-            self.dag.apply(files)
-        self.size += count
-
-    async def publish(self, number: int) -> None:
-        """Publish a round with one small article."""
-        self.signer.append([one.tiny(number)], now=_now())
-        await Press(self.signer, DirStore(self.site), self.dag).publish(now=_now)
-
-    def copier(self, store: Store) -> Copier:
-        """Return what brings a store to this site."""
-        return Copier(store, self.dag, self.db, now=_now)
-
-
-@contextmanager
-def _tree(folder: Path, size: int) -> Iterator[Tree]:
-    with one.signer_in(folder / "mirror", make=True) as signer:
-        tree = Tree(folder / "mirror", size, signer)
-        asyncio.run(tree.publish(0))
-        yield tree
 
 
 def run() -> list[Row]:
@@ -138,8 +49,8 @@ def run() -> list[Row]:
 
 def _folder(folder: Path, size: int) -> list[Row]:
     """Measure a folder that has all but the change, and rclone's copy of the same."""
-    with _tree(folder, size) as tree:
-        store = _filled(tree, DirStore(folder / "ours", name="ours"), folder / "ours")
+    with tree_of(folder, size) as tree:
+        store = filled(tree, DirStore(folder / "ours", name="ours"), folder / "ours")
         subprocess.run(["/bin/cp", "-rlT", tree.site, folder / "theirs"], check=True)
         what = f"folder with {size:,} files: one more"
         rows = _compared(tree, store, str(folder / "theirs"), tree.add, what=what)
@@ -168,7 +79,7 @@ def _compared(
     for _ in range(TIMES):
         change()
         store.calls, before = 0, asked() if asked else 0
-        spent.append(_followed(tree, store))
+        spent.append(followed(tree, store))
     rows = [Row(what, _ms(spent), flat), Row("    calls of the store", f"{store.calls}", most)]
     if asked:
         rows.append(Row("    requests over HTTP", f"{asked() - before}", most))
@@ -183,10 +94,10 @@ def _compared(
 def _served(folder: Path, size: int) -> list[Row]:
     """Measure places behind servers that have all but the change, and rclone's copies there."""
     rows: list[Row] = []
-    with _tree(folder, size) as tree:
+    with tree_of(folder, size) as tree:
         for kind in remotes.SERVED:
             with remotes.serving(kind, folder / kind) as there:
-                store = _filled(tree, there.store, there.ours)
+                store = filled(tree, there.store, there.ours)
                 subprocess.run(["/bin/cp", "-rlT", tree.site, there.theirs], check=True)
                 what = f"{kind} with {size:,} files: one more"
                 # Without times to compare, rclone sends all anew: an hour.
@@ -196,32 +107,65 @@ def _served(folder: Path, size: int) -> list[Row]:
                 rows += _compared(
                     tree, store, None, lambda: None, what=what, most="≤ 1", asked=asked
                 )
-        store = Counted(remotes.repository(folder))
-        rows.append(Row(f"git: first upload of {size:,} files", f"{_followed(tree, store):.1f} s"))
-        rows += _compared(tree, store, None, tree.add, what="  one more")
-        rows += _compared(tree, store, None, lambda: None, what="  nothing new", most="≤ 1")
+        rows += _git(tree, folder, size)
     return rows
 
 
-def _filled(tree: Tree, store: Store, folder: Path) -> Counted:
-    """Return a store that has the site, as its database knows; its files lie in `folder`."""
-    subprocess.run(["/bin/cp", "-rlT", tree.site, folder], check=True)
-    generation, root = tree.dag.head()
-    with tree.db.transaction():
-        Copies(tree.db, store.name).put(Held(generation, bytes(root), 0, _now()))
-    return Counted(store)
+def _git(tree: Tree, folder: Path, size: int) -> list[Row]:
+    """Measure a repository on this disk, and one at a host."""
+    store = Counted(remotes.repository(folder))
+    rows = [Row(f"git: first upload of {size:,} files", f"{followed(tree, store):.1f} s")]
+    rows += _compared(tree, store, None, tree.add, what=f"git with {size:,} files: one more")
+    rows += _compared(tree, store, None, lambda: None, what="  nothing new", most="≤ 1")
+    with githost.serving(folder) as (to, spent):
+        store = Counted(remotes.hosted(to, folder / "hosted"))
+        followed(tree, store)
+        rows += _hosted(tree, store, spent, what=f"git host with {size:,} files: one more")
+        rows += _compared(
+            *(tree, store, None, lambda: None),
+            what="  nothing new",
+            most="≤ 1",
+            asked=lambda: spent.requests,
+        )
+    return rows
+
+
+def _hosted(tree: Tree, store: Counted, spent: githost.Spent, *, what: str) -> list[Row]:
+    """Return what one more file takes, without what the host's own git does, and that beside.
+
+    Before it takes a push, git goes through all folders of the commit that the branch has.
+    """
+    ours, theirs, asked = list[float](), list[float](), 0
+    for _ in range(TIMES):
+        tree.add()
+        asked, before = spent.requests, spent.wall_s
+        whole = followed(tree, store)
+        theirs.append(spent.wall_s - before)
+        ours.append(whole - theirs[-1])
+    return [
+        Row(what, _ms(ours), "flat"),
+        Row("    and the host's own git", _ms(theirs)),
+        Row("    requests over HTTP", f"{spent.requests - asked}", "≤ 10"),
+    ]
 
 
 def _first(folder: Path, size: int) -> list[Row]:
-    """Measure the first upload to object storage."""
-    with _tree(folder, size) as tree, remotes.serving("s3", folder) as there:
-        theirs = _rclone("copy", tree.site, there.peer)
-        ours = _followed(tree, Counted(there.store))
-    return [
-        Row(f"object storage: first upload of {size:,} files", f"{ours:.1f} s"),
-        Row("  rclone copy", f"{theirs:.1f} s"),
-        Row("  ours against rclone's", f"{ours / theirs:.2f} ×", "≤ 1.2 ×"),
-    ]
+    """Measure the first upload to object storage and to a folder."""
+    rows: list[Row] = []
+    with tree_of(folder, size) as tree, remotes.serving("s3", folder) as there:
+        near = DirStore(folder / "near", name="near", in_thread=in_own_thread)
+        for kind, store, theirs in (
+            ("object storage", there.store, there.peer),
+            ("folder", near, str(folder / "peer")),
+        ):
+            peer = _rclone("copy", tree.site, theirs)
+            ours = followed(tree, Counted(store))
+            rows += [
+                Row(f"{kind}: first upload of {size:,} files", f"{ours:.1f} s"),
+                Row("  rclone copy", f"{peer:.1f} s"),
+                Row("  ours against rclone's", f"{ours / peer:.2f} ×", "≤ 1.2 ×"),
+            ]
+    return rows
 
 
 def _many(folder: Path) -> list[Row]:
@@ -231,7 +175,7 @@ def _many(folder: Path) -> list[Row]:
     (web / "feed.xml").write_bytes(corpus.feed("en", range(ARTICLES)))
     with serving(web) as (address, _):
         wishes = init.Wishes("Bench", "bench.example", [f"http://{address}/feed.xml"])
-        init.make(mirror, wishes, now=_now())
+        init.make(mirror, wishes, now=now())
         settings = mirror / "mirror.toml"
         text = settings.read_text().replace(
             "allow_hosts = []", f"allow_hosts = {json.dumps([address])}"
@@ -252,15 +196,15 @@ def _many(folder: Path) -> list[Row]:
 async def _followed_by_all(path: Path, web: Path) -> float:
     settings = Settings.load(path)
     async with build.desk(path, settings) as desk:
-        await run_cycle(desk, now=_now)
-        with followers(path, settings, now=_now) as stores:
-            works = [asyncio.create_task(each.always(now=_now)) for each in stores]
+        await run_cycle(desk, now=now)
+        with followers(path, settings, now=now) as stores:
+            works = [asyncio.create_task(each.always(now=now)) for each in stores]
             await _until_all_have_it(path.parent)
             await asyncio.sleep(1)  # the newsroom's Last-Modified has whole seconds
             (web / "new").write_bytes(corpus.feed("en", range(ARTICLES, 2 * ARTICLES)))
             (web / "new").replace(web / "feed.xml")
             start = time.monotonic()
-            summary = await run_cycle(desk, now=_now)
+            summary = await run_cycle(desk, now=now)
             assert summary.new == ARTICLES
             await _until_all_have_it(path.parent)
             spent = time.monotonic() - start
@@ -279,12 +223,6 @@ async def _until_all_have_it(folder: Path) -> None:
         await asyncio.sleep(0.05)
 
 
-def _followed(tree: Tree, store: Counted) -> float:
-    start = time.monotonic()
-    asyncio.run(tree.copier(store).follow())
-    return time.monotonic() - start
-
-
 def _rclone(verb: str, site: Path, to: str) -> float:
     left_out = ("--exclude", "*.gz", "--exclude", "*.br", "--exclude", ".staging/**")
     command = [program(), verb, str(site), str(to), *left_out, "--config", "/dev/null"]
@@ -293,15 +231,5 @@ def _rclone(verb: str, site: Path, to: str) -> float:
     return time.monotonic() - start
 
 
-def _path(number: int) -> str:
-    """Return where a small file lies: spread as articles are."""
-    name = base64.b32encode(hashlib.sha256(b"%d" % number).digest()).decode().lower()
-    return f"{article_folder(name[:ID_SIZE])}/1.html.sig"
-
-
 def _ms(spent: Sequence[float]) -> str:
     return f"{statistics.median(spent) * 1000:,.0f} ms"
-
-
-def _now() -> int:
-    return int(time.time())

@@ -2,6 +2,7 @@
 
 import datetime
 import ipaddress
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -495,3 +496,67 @@ async def test_over_ssh_one_key_writes_to_one_pinned_host(host: Host, room: Path
             await host.store(room, secret=stranger, to=to).get(CHECKPOINT)
         with pytest.raises(StoreError, match="pages: the connection was cut"):
             await host.store(room, secret=secret, to=f"{to}-not").get(CHECKPOINT)
+
+
+@pytest.mark.parametrize("where", ["at a host", "on this disk"])
+async def test_what_is_read_for_a_change_does_not_grow_with_the_site(
+    host: Host, room: Path, where: str
+):
+    store = host.store(room) if where == "at a host" else beside(host, room)
+    read = []
+    for size in (300, 3000):
+        for n in range(size):
+            await store.put(f"a/{n % 30}/{n % 29}/{n % 31}/w64tnmfzrgi3dam{n:04}/1.html", b"%d" % n)
+        await put(store, checkpoint=b"%d" % size)
+        before = _read_bytes()
+        await put(store, page=b"<p>1", checkpoint=b"one more than %d" % size)
+        read.append(_read_bytes() - before)
+        await store.delete(PAGE)
+
+    assert read[1] <= 2 * read[0]
+
+
+def _read_bytes() -> int:
+    """Return how many bytes this process has read, from files or sockets alike."""
+    return int(Path("/proc/self/io").read_text().split()[1])
+
+
+async def test_a_repository_on_this_disk_is_written_to_without_a_look_at_its_packs(
+    host: Host, room: Path
+):
+    store = beside(host, room)
+    await put(store, page=b"<p>1")
+    packs = {each: each.read_bytes() for each in host.repository.glob("objects/pack/pack-*")}
+    for each in packs:
+        each.chmod(0o644)
+        each.write_bytes(b"not to be read")
+
+    await put(store, other=b"<p>2")
+
+    for each, data in packs.items():
+        each.write_bytes(data)
+    host.git("fsck", "--strict")
+    assert (host.read(PAGE), host.read(OTHER)) == (b"<p>1", b"<p>2")
+
+
+async def test_what_a_repository_on_this_disk_shows_is_on_the_disk(
+    host: Host, room: Path, monkeypatch: pytest.MonkeyPatch
+):
+    synced: list[str] = []
+
+    def fsync(fd: int) -> None:
+        synced.append(str(Path(f"/proc/self/fd/{fd}").readlink()))
+        os_fsync(fd)
+
+    os_fsync = os.fsync
+    monkeypatch.setattr(os, "fsync", fsync)
+    await put(beside(host, room), page=b"<p>1")
+
+    kept = host.repository / "objects" / "pack"
+    names = [str(Path(each).relative_to(host.repository)) for each in synced]
+    assert [name for name in names if "tmp_" not in name] == [
+        "objects/pack",
+        "refs/heads/pages.lock",
+        "refs/heads",
+    ]
+    assert len([name for name in names if "tmp_" in name]) == len(list(kept.iterdir())) == 2

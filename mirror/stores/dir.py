@@ -3,7 +3,7 @@
 Beside each text file stand its compressed forms (`.gz`, `.br`), which are no part of the site.
 """
 
-# ruff: noqa: PTH102, PTH108, PTH123 - a Path object for each was a third of a flush
+# ruff: noqa: PTH102, PTH105, PTH108, PTH123 - a Path object for each was a third of a flush
 
 import errno
 import gzip
@@ -193,7 +193,7 @@ class DirStore:
             if parent not in folders:
                 self._make(parent, folders)
                 folders.add(parent)
-            Path(temporary).replace(f"{self.folder}/{name}")
+            os.replace(temporary, f"{self.folder}/{name}")
         _each(sync_folder, [f"{self.folder}/{folder}" for folder in folders])
 
     def _make(self, folder: str, synced: set[str]) -> None:

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from dulwich.client import GitClient, LocalGitClient, SSHGitClient
+from dulwich.client import GitClient, SSHGitClient
 from dulwich.errors import GitProtocolError, HangupException, NotGitRepository, SendPackError
 from dulwich.objects import ObjectID
 from dulwich.pack import UnpackedObject
@@ -13,7 +13,7 @@ from dulwich.refs import Ref
 
 from mirror.errors import SettingsError, StoreError
 from mirror.guard import is_loopback, is_onion
-from mirror.stores.git import http, ssh
+from mirror.stores.git import files, http, ssh
 from mirror.stores.git.copy import Sending
 from mirror.stores.words import forms, without
 
@@ -154,7 +154,7 @@ class Remote:
     def _connected(self) -> Iterator[tuple[GitClient, bytes]]:
         at, path = self._address, self._address.path.encode()
         if at.scheme == "file":
-            yield LocalGitClient(), path
+            yield files.Client(), path
             return
         if at.scheme == "ssh":
             with ssh.Vendor(at.secret) as vendor:
