@@ -6,6 +6,10 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 DEMO := $(BIN)/mirror demo $(if $(ONCE),--once) $(if $(OUT),--out $(OUT))
 
+# Some machines tell Python to keep nothing it has compiled: then each of the hundreds of processes
+# that the tests start would compile all modules anew, 0.8 s of processor time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test coverage lint install bench faults fuzz lab lock clean
 
 demo: install
@@ -13,17 +17,19 @@ demo: install
 
 test: .venv/dev
 	$(MAKE) --no-print-directory lint
-	tests/alone $(BIN)/python -m pytest $(TWO) $(PYTEST)
+	COVERING="$(notdir $(PURE))" tests/alone $(BIN)/python -m pytest $(TWO) $(if $(COVERED),$(COVER)) $(PYTEST)
 
 # Two processes, each with whole files: what a file's tests share is started once. They come in the
 # order that tests/conftest.py gives them.
 TWO := -n 2 --dist loadfile --no-loadscope-reorder
 
-# The pure parts that decide trust are covered branch by branch.
-PURE := tests/test_formats_*.py $(addprefix tests/test_,$(addsuffix .py,site signer verify listing roots audit))
+# The pure parts that decide trust are covered branch by branch, by the tests in files of their own:
+# alone by `make coverage`, and in the one run of all tests by `make test COVERED=1`, as in CI.
+PURE := $(wildcard tests/test_formats_*.py) $(addprefix tests/test_,$(addsuffix .py,site signer verify listing roots audit))
+COVER := --cov=mirror.formats --cov=mirror.verify --cov=mirror.site --cov-branch \
+	--cov-report=term-missing:skip-covered --cov-fail-under=100
 coverage: .venv/dev
-	$(BIN)/python -m pytest -q $(TWO) $(PURE) --cov=mirror.formats --cov=mirror.verify --cov=mirror.site \
-		--cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=100
+	$(BIN)/python -m pytest -q $(TWO) $(PURE) $(COVER)
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -1,8 +1,12 @@
 """What all tests share: where the collected data is, and that CI skips nothing."""
 
+import importlib
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
+import pkgutil
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import newsroom as newsrooms
 import pytest
@@ -13,8 +17,11 @@ from hypothesis import settings
 from newsroom import Newsroom
 from store_places import Place
 
+from mirror import formats, verify
 from mirror.box import Box
 from mirror.signer import Signer
+
+T = TypeVar("T")
 
 ROOT = Path(__file__).parents[1]
 LONG = (
@@ -27,6 +34,8 @@ LONG = (
     "test_cli_run",
 )
 CI = os.environ.get("CI") == "true"
+COVERING = set(os.environ.get("COVERING", "").split())
+"""Files whose tests are to cover what is measured, by name, from the Makefile; "" is any."""
 
 settings.register_profile("ci", deadline=None, derandomize=True, database=None)
 settings.register_profile("dev", deadline=None)
@@ -81,6 +90,46 @@ def signer(tmp_path: Path) -> Iterator[Signer]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take minutes: at the end, one process would wait for the other."""
     items.sort(key=lambda item: not any(name in item.nodeid for name in LONG))
+
+
+@contextmanager
+def _measured(node: pytest.Item | pytest.Collector) -> Iterator[None]:
+    """Measure coverage only in the files that are to give it, where it is measured at all.
+
+    What the others reach by chance is tested by none of them, and to measure there costs time.
+    """
+    plugin = node.config.pluginmanager.get_plugin("_cov")
+    if plugin is None or not COVERING or node.path.name in COVERING:
+        yield
+        return
+    plugin.cov_controller.pause()
+    try:
+        yield
+    finally:
+        plugin.cov_controller.resume()
+
+
+def pytest_sessionstart() -> None:
+    """Import what is measured, before a file that is not to cover it imports it unmeasured."""
+    for package in (formats, verify) if COVERING else ():
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, T, T]:
+    """Import a file of tests."""
+    if not isinstance(collector, pytest.Module):
+        return (yield)
+    with _measured(collector):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, T, T]:
+    """Run a test, with what it shares with others of its file."""
+    with _measured(item):
+        return (yield)
 
 
 @pytest.hookimpl(trylast=True)

@@ -1,11 +1,10 @@
-"""The verbs that make something: `init`, `demo`; and `path`."""
+"""The verbs that need no mirror yet: `init` makes one, and `path`."""
 
 import argparse
-import asyncio
 from pathlib import Path
 
-from mirror import demo, init
-from mirror.cli.terminal import DONE, Verbs, add_allow_host, answer, now, say, verb
+from mirror import init
+from mirror.cli.terminal import DONE, Verbs, add_allow_host, answer, now, verb
 from mirror.errors import FormatError, SettingsError
 from mirror.formats.paths import article_folder, short_id
 from mirror.formats.url import article_id, canonical_url
@@ -16,11 +15,6 @@ def add(verbs: Verbs) -> None:
     _add_init(verbs)
     path = verb(verbs, "path", _path, "print the path of an original's address on any mirror")
     path.add_argument("url", metavar="URL", help="the article's address at the newsroom")
-    words = "show it all with a small built-in newsroom"
-    run = verbs.add_parser("demo", help=words, description=words)
-    run.set_defaults(run=_demo)
-    run.add_argument("--out", type=Path, metavar="DIR", help="make it there, and keep it")
-    run.add_argument("--once", action="store_true", help="verify and end; do not serve")
 
 
 def _add_init(verbs: Verbs) -> None:
@@ -68,7 +62,3 @@ def _path(arguments: argparse.Namespace) -> int:
     else:
         print(path)
     return DONE
-
-
-def _demo(arguments: argparse.Namespace) -> int:
-    return asyncio.run(demo.run(arguments.out, once=arguments.once, say=say, now=now))
