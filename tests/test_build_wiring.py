@@ -575,12 +575,12 @@ def test_mirrors_are_looked_at_from_the_places_that_the_settings_name(house: Hou
 async def test_mirrors_have_the_roles_of_the_settings_once_they_are_found_to_do_no_harm(
     house: House,
 ):
-    base = {"kind": "folder", "to": "copy"}
+    good, bad, none = ({"kind": "folder", "name": n, "to": n} for n in ("good", "bad", "none"))
     house.has(
         "stores",
-        {**base, "name": "good", "public": "https://good.example/", "role": "spare"},
-        {**base, "name": "bad", "public": "https://bad.example/", "role": "public"},
-        {**base, "name": "none"},
+        {**good, "public": "https://good.example/", "role": "spare"},
+        {**bad, "public": "https://bad.example/", "role": "public"},
+        none,
     )
     house.has(
         "mirrors",

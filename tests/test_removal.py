@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from copier_site import Counted, Site, making
-from fakes import ORIGIN, MemoryStore
+from fakes import ORIGIN, MemoryStore, identity
 from free_ports import free_port
 from newsroom import Answer, Newsroom
 from store_places import Place
@@ -22,17 +22,26 @@ from mirror.formats.record import Void
 from mirror.formats.url import article_id
 from mirror.removal.ask import MOST_PAGES, Withdrawn, ask_address, ask_node, ask_store
 from mirror.removal.case import Case
-from mirror.removal.looks import looks_of
+from mirror.removal.looks import Look, looks_of
 from mirror.settings import Settings
 from mirror.state import State
 from mirror.stores import write
 from mirror.stores.copies import Copies
+from mirror.stores.dir import DirStore
 
 MOVED = "https://news.example/moved"
 BODY = b"<p>A word that is taken back</p>"
 FOLDER = "a/b/c/d/efghijklmnopqrstu"
 PAGE, OLDER = f"{FOLDER}/2.html", f"{FOLDER}/1.html"
-GONE = Withdrawn(FOLDER, (), {each: hashlib.sha256(BODY).digest() for each in (PAGE, OLDER)})
+NOTICE = b"It was withdrawn"
+PAGES = {each: hashlib.sha256(BODY).digest() for each in (PAGE, OLDER)}
+GONE = Withdrawn(FOLDER, (), PAGES, NOTICE)
+OTHER_NOTICES = {
+    "of a revision before those": b"<p>An older word that is taken back</p>",
+    "with a script": BODY + b"<script>1</script>",
+    "of nothing": b"",
+}
+"""What may stand at an article's usual address after it was withdrawn, and is no known page."""
 
 
 @pytest.fixture
@@ -44,7 +53,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
 def gone_of(site: Site, short: str) -> Withdrawn:
     held = State(site.beside).holder(short)
     assert held
-    return Withdrawn.of(site.beside, held)
+    return Withdrawn.of(site.beside, held, NOTICE)
 
 
 async def removed_from(site: Site, place: MemoryStore) -> Withdrawn:
@@ -61,7 +70,7 @@ async def removed_from(site: Site, place: MemoryStore) -> Withdrawn:
 
 async def test_each_kind_of_store_says_itself_what_it_has(place: Place):
     store = place.make()
-    await write(store, {GONE.notice: b"It was withdrawn", PAGE: BODY, "checkpoint": b"c"})
+    await write(store, {GONE.notice: NOTICE, PAGE: BODY, "checkpoint": b"c"})
     before = await ask_store(place.make(), GONE)
     await store.delete(PAGE)
     await store.flush()
@@ -96,6 +105,16 @@ async def test_a_store_that_keeps_the_article_where_it_was_always_found_has_it(s
 
     assert (seen.answer, seen.left) == ("not yet", ())
     assert seen.detail == f"{gone.notice} is still the article"
+
+
+@pytest.mark.parametrize("other", OTHER_NOTICES.values(), ids=OTHER_NOTICES.keys())
+async def test_a_store_that_has_another_page_in_its_stead_is_not_confirmed(other: bytes):
+    store = MemoryStore()
+    store.kept[GONE.notice] = other
+    seen = await ask_store(store, GONE)
+
+    assert seen.answer == "not confirmed"
+    assert f"{GONE.notice} is not the page that says that it was withdrawn" in seen.detail
 
 
 @pytest.mark.parametrize("call", ["names", "get"])
@@ -164,7 +183,7 @@ async def test_of_an_article_whose_revisions_a_closed_log_has_the_newest_is_know
     with site.signer.state.transaction():
         site.signer.state.add_leaves(1000, [site.signer.keys.seal(void)])
 
-    gone = Withdrawn.of(site.beside, replace(held, leaf=1000))
+    gone = Withdrawn.of(site.beside, replace(held, leaf=1000), NOTICE)
     assert gone.pages == {f"{gone.folder}/1.html": held.sha256}
 
 
@@ -177,16 +196,19 @@ stores = [{{name = "memory", kind = "folder", to = "out", public = "https://memo
 """
 
 
-def awaited(site: Site, gone: Withdrawn) -> list[str]:
-    """Return what is waited for before a store is asked, and before its address is."""
+def looks_at(site: Site, short: str, fetcher: Fetcher) -> list[Look]:
+    """Return how a store is asked, and its address."""
     config = site.folder.parent / "mirror.toml"
     settings = Settings.parse(SETTINGS.encode(), config)
-    short = gone.folder.replace("/", "")[1:]
-    case = Case(config, settings, site.beside, short, site.clock)
     with ExitStack() as stack:
-        looks = looks_of(case, gone, Fetcher(), stack)
-    found = {each.place: each.missing for each in looks}
-    return [found[place]() for place in ("store memory", "https://memory.example/")]
+        case = Case(config, settings, site.beside, short, site.clock)
+        return looks_of(case, fetcher, stack)[-2:]
+
+
+def awaited(site: Site, gone: Withdrawn) -> list[str]:
+    """Return what is waited for before a store is asked, and before its address is."""
+    short = gone.folder.replace("/", "")[1:]
+    return [each.missing() for each in looks_at(site, short, Fetcher())]
 
 
 async def test_a_store_that_has_removed_all_of_it_is_asked(site: Site):
@@ -210,6 +232,28 @@ async def test_a_store_that_is_still_to_remove_it_or_what_goes_with_it_is_not_as
     assert awaited(site, gone) == [f"to be removed there at {when}"] * 2
 
 
+async def test_an_edit_that_is_published_after_the_order_is_asked_for_as_well(site: Site):
+    held = State(site.beside).find(identity(1).keys)
+    assert held
+    look, _ = looks_at(site, held.short, Fetcher())  # as when the order is given
+    await site.publish(1, text="An edit of that minute")
+    notice = f"{article_folder(held.short)}/index.html"
+    await write(DirStore(site.folder.parent / "out"), {notice: site.files()[notice]})
+    await site.withdraw(1)
+    seen = await look.ask()
+
+    assert (seen.answer, seen.detail) == ("not yet", f"{notice} is still the article")
+
+
+async def test_without_the_page_that_says_so_no_place_can_be_believed(site: Site):
+    gone = await removed_from(site, MemoryStore())
+    (site.folder / gone.notice).unlink()
+
+    for look in looks_at(site, gone.folder.replace("/", "")[1:], Fetcher()):
+        with pytest.raises(StoreError, match=r"index\.html: not read: No such file"):
+            await look.ask()
+
+
 # An address.
 
 
@@ -229,6 +273,17 @@ async def test_an_address_that_has_no_revision_is_believed(
 
     assert (seen.answer, seen.detail) == ("removed", "readers get none of it")
     assert newsroom.asked == [f"/x/{PAGE}", f"/x/{OLDER}", f"/x/{GONE.notice}"]
+
+
+@pytest.mark.parametrize("other", OTHER_NOTICES.values(), ids=OTHER_NOTICES.keys())
+async def test_an_address_that_shows_another_page_in_its_stead_is_not_confirmed(
+    newsroom: Newsroom, fetcher: Fetcher, other: bytes
+):
+    newsroom.answers[f"/{GONE.notice}"] = Answer(other)
+    seen = await ask_address(fetcher, newsroom.url("/"), GONE)
+
+    assert seen.answer == "not confirmed"
+    assert f"{GONE.notice}: is not the page that says that it was withdrawn" in seen.detail
 
 
 @pytest.mark.parametrize(
@@ -255,7 +310,7 @@ async def test_an_address_that_shows_the_article_where_it_was_always_found_has_i
 ):
     newsroom.answers[f"/{GONE.notice}"] = Answer(BODY)
     kept = await ask_address(fetcher, newsroom.url("/"), GONE)
-    newsroom.answers[f"/{GONE.notice}"] = Answer(b"It was withdrawn")
+    newsroom.answers[f"/{GONE.notice}"] = Answer(NOTICE)
     gone = await ask_address(fetcher, newsroom.url("/"), GONE)
 
     assert (kept.answer, kept.detail) == ("not yet", f"{GONE.notice}: readers get it still")

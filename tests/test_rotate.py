@@ -1,7 +1,7 @@
 """What is done about mirrors: decided purely, kept at once, and told until it is known."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -65,8 +65,13 @@ def mirror(
     return Mirror(url, role, state, since, announced, "seen", 0, blocked_in)
 
 
-def planned(*mirrors: Mirror, past: Sequence[Done] = (), budget: int = BUDGET) -> list[Change]:
-    return plan(mirrors, past, now=NOW, changes_per_day=budget)
+def planned(
+    *mirrors: Mirror,
+    past: Sequence[Done] = (),
+    private: Collection[str] = (),
+    budget: int = BUDGET,
+) -> list[Change]:
+    return plan(mirrors, past, private=private, now=NOW, changes_per_day=budget)
 
 
 def told(changes: Sequence[Change]) -> list[tuple[str, str]]:
@@ -146,6 +151,19 @@ def test_what_the_operator_makes_private_goes_however_many_they_are():
     rows = [mirror(n, "private", listed=True) for n in "abc"]
 
     assert told(planned(*rows, mirror("d"))) == [("removed", n) for n in "abc"]
+
+
+def test_what_the_operator_makes_private_goes_unreplaced_whatever_a_trial_found_of_it():
+    rows = [mirror(n, "private", listed=True) for n in "abc"]
+    past = [done(did, n, ago=60, reason=HARMS) for n in "abc" for did in ("added", UNFIT)]
+    others, own = (mirror("d"), mirror("s", "spare")), {each.url for each in rows}
+
+    assert told(planned(*rows, *others, past=past)) == [(HELD, "")]
+    changes = planned(*rows, *others, past=past, private=own)
+
+    assert told(changes) == [("removed", n) for n in "abc"]
+    assert {each.reason for each in changes} == {"it is private"}
+    assert told(planned(*[c.mirror for c in changes], *others, past=past, private=own)) == []
 
 
 def test_spares_wait_while_all_is_well():

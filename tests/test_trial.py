@@ -18,6 +18,8 @@ from mirror.formats.paths import is_head, is_path
 from mirror.stores import Store
 from mirror.stores.dir import DirStore
 from mirror.trial import Finding, Reading, Wire, try_store, worst
+from mirror.trial.answer import Answer
+from mirror.trial.judge import judge
 from mirror.trial.probe import make_probe
 from mirror.trial.tls import Offer, judge_tls, look_at_tls, refused
 
@@ -329,6 +331,67 @@ async def test_without_tls_nothing_is_offered():
 )
 def test_what_is_offered_is_judged(offer: Offer, levels: dict[str, str]):
     assert {each.what: each.level for each in judge_tls(offer, now=0)} == levels
+
+
+# What browsers obey, though the bytes are ours.
+
+T = "https://t.example"
+OBEYED = [
+    ("Link", f"<{T}/p.png>; rel=preload; as=image", "redirects", "bad"),
+    ("Link", f'<{T}>; rel="dns-prefetch"', "redirects", "bad"),
+    ("Link", f"<{T}>; rel=Preconnect", "redirects", "bad"),
+    ("Link", f"<{T}/p>; rel=prerender", "redirects", "bad"),
+    ("Speculation-Rules", '"/rules.json"', "redirects", "bad"),
+    ("Onion-Location", "http://host.onion/", "redirects", "bad"),
+    ("Content-Disposition", 'Attachment; filename="1.html"', "shown", "bad"),
+    ("Content-Security-Policy", "default-src 'none'; sandbox allow-scripts", "shown", "bad"),
+    ("Content-Security-Policy", f"img-src 'self';report-uri {T}/r", "reports", "bad"),
+    ("Content-Security-Policy-Report-Only", "img-src 'none', report-to a", "reports", "bad"),
+    ("NEL", '{"report_to":"a","max_age":9,"success_fraction":0.05}', "reports", "bad"),
+    ("NEL", '{"report_to":"cf-nel","success_fraction":0.0,"max_age":9}', "reports", "poor"),
+    ("Set-Cookie2", "a=b", "cookies", "bad"),
+]
+HARMLESS = [
+    ("Link", f"<{T}/>; rel=canonical"),
+    ("Onion-Location", "http://own.onion/below/PATH"),
+    ("Content-Disposition", 'inline; filename="1.html"'),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Content-Security-Policy", f"img-src {T}/sandbox {T}/report-to"),
+]
+
+
+def judged(name: str, value: str, *, on: str = "") -> dict[str, Finding]:
+    """Return what is found where all files, or those `on` an ending, come with one field."""
+    probe = make_probe(NOISE)
+    seen = {
+        path: Answer(200, "1.1", ((name, value.replace("PATH", path)),), data, 1000)
+        for path, data in probe.files.items()
+        if path.endswith(on)
+    }
+    return {each.what: each for each in judge(probe, seen)}
+
+
+@pytest.mark.parametrize(("name", "value", "what", "level"), OBEYED)
+def test_a_field_that_browsers_obey_is_named_with_what_to_do(
+    name: str, value: str, what: str, level: str
+):
+    found = judged(name, value)[what]
+
+    assert found.level == level
+    assert name in found.saw or what == "cookies"
+    assert len(found.do) > 20
+
+
+@pytest.mark.parametrize(("name", "value"), HARMLESS)
+def test_a_field_that_leads_no_reader_elsewhere_is_no_fault(name: str, value: str):
+    found = judged(name, value)
+
+    for what in ("redirects", "shown", "reports", "cookies"):
+        assert found[what].level == "good"
+
+
+def test_what_is_no_page_may_be_saved_as_a_file():
+    assert judged("Content-Disposition", "attachment", on=".minisig")["shown"].level == "good"
 
 
 # The probe.

@@ -180,6 +180,23 @@ async def test_a_mirror_that_turns_bad_is_taken_back_and_returns_when_it_is_mend
     assert dids == ["added", "is fit", "removed", "unfit", "added", "is fit"]
 
 
+async def test_one_that_the_operator_makes_private_goes_although_it_alone_is_listed_and_harms(
+    house: House,
+):
+    url, _ = await house.front("adds cookies")
+    house.name(url)
+    house.seen_to_work(url, announced=NOW)
+    await house.daemon(lambda: len(house.told) == 2)
+    assert sorted(each.split()[0] for each in house.told) == ["held", "unfit"]
+    assert house.listed() == {url}
+
+    house.name(url, role="private")
+    await house.daemon(lambda: len(house.told) == 3)
+
+    assert house.told[2:] == [f"removed {url}: it is private"]
+    assert house.listed() == set()
+
+
 async def test_who_cannot_be_reached_is_not_unfit(house: House):
     new, old = (f"http://127.0.0.1:{free_port()}/" for _ in range(2))
     house.name(new, old)

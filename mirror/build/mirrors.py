@@ -59,8 +59,9 @@ async def _replaced(
 
         async def turned() -> None:
             await in_thread(_keep_known, settings, database, now())
+            private = [url for url, role in dict(addresses(settings)).items() if role == "private"]
             most = settings.watch.changes_per_day
-            await rotate(database, outlets, now=now, changes_per_day=most)
+            await rotate(database, outlets, private=private, now=now, changes_per_day=most)
 
         await rotate_always(looked, turned, every_s=settings.watch.every_s / LOOKS)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from mirror.errors import StoreError
 from mirror.fetch import Fetcher
-from mirror.removal.ask import Answer, Seen, Withdrawn, ask_address
+from mirror.removal.ask import Answer, Seen, ask_address
 from mirror.removal.case import Case
 from mirror.removal.looks import LOG, Look, looks_of
 from mirror.threads import in_thread
@@ -47,18 +47,17 @@ async def confirmed(
     are asked once, at the end.
     """
     end = time.monotonic() + most_s
-    gone = await in_thread(Withdrawn.of, case.db, case.held)
     hosts = [*case.settings.fetch.allow_hosts, *case.allow_hosts]
     fetcher = Fetcher(allow_hosts=hosts, proxy=case.settings.fetch.proxy, timeout_s=ASK_S)
     with ExitStack() as stack:
         async with fetcher:
-            looks = await in_thread(looks_of, case, gone, fetcher, stack)
+            looks = await in_thread(looks_of, case, fetcher, stack)
             count = _Count(len(looks), progress)
             async with asyncio.TaskGroup() as group:
                 own = [group.create_task(_watched(each, end, count)) for each in looks]
             async with asyncio.TaskGroup() as group:
                 urls = [each.url for each in case.settings.mirrors]
-                others = [group.create_task(_copy(each, gone, fetcher)) for each in urls]
+                others = [group.create_task(_copy(each, case, fetcher)) for each in urls]
         seen = list(zip(looks, [task.result() for task in own], strict=True))
         await in_thread(_remove, seen)
     found = [Place(look.place, each.answer, each.detail) for look, each in seen]
@@ -116,9 +115,9 @@ async def _asked(ask: Callable[[], Awaitable[Seen]], limit_s: float) -> Seen:
         return Seen("not confirmed", str(e))
 
 
-async def _copy(url: str, gone: Withdrawn, fetcher: Fetcher) -> Place:
+async def _copy(url: str, case: Case, fetcher: Fetcher) -> Place:
     async def ask() -> Seen:
-        return await ask_address(fetcher, url, gone)
+        return await ask_address(fetcher, url, await in_thread(case.gone))
 
     seen = await _asked(ask, ASK_S)
     return Place(url, seen.answer, seen.detail, decides=False)

@@ -27,6 +27,7 @@ MOST_PAGES = 5
 """The newest are asked for by name: each costs a connection at some places. What removed these
 removed the rest, and a listing, or the node's own collection, knows all."""
 HOUR_S = 3600
+OTHER = "is not the page that says that it was withdrawn"
 
 Answer = Literal["removed", "not yet", "not confirmed"]
 
@@ -44,12 +45,14 @@ class Seen:
 class Withdrawn:
     """What is to be nowhere: all but `notice` in an article's folder, and all at `aliases`.
 
-    `pages` are the SHA-256 of the newest revisions' first parts, by path, the newest first.
+    `pages` are the SHA-256 of the newest revisions' first parts, by path, the newest first. `stead`
+    are the bytes of `notice` as our own site has them.
     """
 
     folder: str
     aliases: tuple[str, ...]
     pages: Mapping[str, bytes]
+    stead: bytes
 
     @property
     def notice(self) -> str:
@@ -60,8 +63,15 @@ class Withdrawn:
         """Return whether these are the bytes of one of its pages."""
         return hashlib.sha256(data).digest() in self.pages.values()
 
+    def says_so(self, data: bytes) -> bool:
+        """Return whether these are the bytes of `notice`.
+
+        All else may show the article: an old revision, one that was altered on its way.
+        """
+        return data == self.stead
+
     @classmethod
-    def of(cls, db: Database, held: ArticleState) -> "Withdrawn":
+    def of(cls, db: Database, held: ArticleState, stead: bytes) -> "Withdrawn":
         """Return what there was of an article, as the log and its addresses tell."""
         state = State(db)
         shorts = (short_id(article_id(link)) for link in Withdrawals(db).links(held.short))
@@ -69,7 +79,7 @@ class Withdrawn:
         docs = islice(_docs(state, held.leaf), MOST_PAGES)
         pages = {revision_path(held.short, held.rev): held.sha256}  # also where a closed log has it
         pages |= {revision_path(held.short, doc.rev): doc.sha256 for doc in docs}
-        return cls(article_folder(held.short), aliases, pages)
+        return cls(article_folder(held.short), aliases, pages, stead)
 
 
 def _docs(state: State, leaf: int | str | None) -> Iterator[Doc]:
@@ -96,11 +106,18 @@ async def ask_store(store: Store, gone: Withdrawn) -> Seen:
         notice = await store.get(gone.notice)
     except StoreError as e:
         return Seen("not confirmed", str(e))
+    return _seen(notice, gone)
+
+
+def _seen(notice: bytes | None, gone: Withdrawn) -> Seen:
+    """Return what a store that has nothing else of an article has in its stead."""
     if notice is None:
         what = f"it gives nothing of it, nor {gone.notice}, which stands in its stead"
         return Seen("not confirmed", f"{what}: is this the place that is written to?")
     if gone.is_page(notice):  # it is not removed: the notice is to be written there
         return Seen("not yet", f"{gone.notice} is still the article")
+    if not gone.says_so(notice):
+        return Seen("not confirmed", f"{gone.notice} {OTHER}: look at it there")
     return Seen("removed", "it lists and gives nothing of it")
 
 
@@ -121,8 +138,8 @@ async def ask_address(fetcher: Fetcher, address: str, gone: Withdrawn) -> Seen:
             return Seen("not confirmed", str(e))
         if found and gone.is_page(found.body):
             return Seen("not yet", f"{path}: readers get it still{_cached(found.max_age_s)}")
-        if path != gone.notice:
-            what = "answers with other bytes than were there"
+        if path != gone.notice or not found or not gone.says_so(found.body):
+            what = OTHER if path == gone.notice else "answers with other bytes than were there"
             return Seen("not confirmed", f"{path}: {what}: look at it with a browser")
     return Seen("removed", "readers get none of it")
 

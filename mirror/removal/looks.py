@@ -15,7 +15,7 @@ from mirror.errors import SettingsError
 from mirror.fetch import Fetcher
 from mirror.formats.paths import article_folder, revision_path
 from mirror.outside import followers, store_of
-from mirror.removal.ask import Seen, Withdrawn, ask_address, ask_node, ask_store, some
+from mirror.removal.ask import Seen, ask_address, ask_node, ask_store, some
 from mirror.removal.case import Case
 from mirror.settings.outside import StoreSettings
 from mirror.state import State
@@ -47,14 +47,14 @@ class Look:
     remove: Callable[[Sequence[str]], None] = _nothing
 
 
-def looks_of(case: Case, gone: Withdrawn, fetcher: Fetcher, stack: ExitStack) -> list[Look]:
+def looks_of(case: Case, fetcher: Fetcher, stack: ExitStack) -> list[Look]:
     """Return how all places that are the operator's are asked; what is opened goes to `stack`."""
     found = [_log(case), _site(case), *_server(case)]
-    found += [_node(case, gone, stack)] if case.settings.ipfs.api else []
+    found += [_node(case, stack)] if case.settings.ipfs.api else []
     for each in case.settings.stores:
-        found.append(_store(case, each, gone))
+        found.append(_store(case, each))
         if each.public:
-            ask = partial(ask_address, fetcher, each.public, gone)
+            ask = partial(_address, case, fetcher, each.public)
             found.append(Look(each.public, partial(_unsent, case, each.name), ask))
     return found
 
@@ -138,7 +138,7 @@ async def _unusable(why: str) -> Seen:
     return Seen("not confirmed", why)
 
 
-def _node(case: Case, gone: Withdrawn, stack: ExitStack) -> Look:
+def _node(case: Case, stack: ExitStack) -> Look:
     """Return how the IPFS node is asked, which shows a root and may have what it shows no more."""
     name = f"ipfs:{case.settings.ipfs.api}"
 
@@ -160,7 +160,7 @@ def _node(case: Case, gone: Withdrawn, stack: ExitStack) -> Look:
     follower = node.follower
 
     async def ask() -> Seen:
-        seen = await ask_node(follower, gone)
+        seen = await ask_node(follower, await in_thread(case.gone))
         if seen.answer != "removed":
             return seen
         _, root = await in_thread(Dag(case.db, case.site).head)
@@ -169,7 +169,7 @@ def _node(case: Case, gone: Withdrawn, stack: ExitStack) -> Look:
     return Look(name, missing, ask)
 
 
-def _store(case: Case, settings: StoreSettings, gone: Withdrawn) -> Look:
+def _store(case: Case, settings: StoreSettings) -> Look:
     """Return how a store is asked: by what it lists, and gives."""
     copies = Copies(case.db, settings.name)
 
@@ -184,13 +184,18 @@ def _store(case: Case, settings: StoreSettings, gone: Withdrawn) -> Look:
         return Look(f"store {settings.name}", missing, partial(_unusable, str(e)))
 
     async def ask() -> Seen:
-        seen, held = await ask_store(store, gone), await in_thread(copies.held)
+        seen = await ask_store(store, await in_thread(case.gone))
+        held = await in_thread(copies.held)
         if seen.answer != "removed":
             return seen
         said = f"it shows the site of {_clock(held.at)}; {seen.detail}"
         return replace(seen, detail=f"{said}{HISTORY if settings.kind == 'git' else ''}")
 
     return Look(f"store {settings.name}", missing, ask, remove)
+
+
+async def _address(case: Case, fetcher: Fetcher, url: str) -> Seen:
+    return await ask_address(fetcher, url, await in_thread(case.gone))
 
 
 def _unsent(case: Case, name: str) -> str:

@@ -7,14 +7,15 @@ cycles see that it is due (`mirror.desk`). What was told, and to whom, is kept i
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import get_args
 
 from mirror.agenda import Agenda
 from mirror.database import Database
 from mirror.errors import FetchError, SettingsError, StoreError
-from mirror.mirrors import UNFIT, Mirrors
+from mirror.mirrors import UNFIT, Mirror, Mirrors
 from mirror.rotate.plan import DAY_S, Change, Did, Done, plan
 from mirror.signer import listing
 from mirror.threads import in_thread
@@ -30,6 +31,7 @@ NEWS = (*get_args(Did), UNFIT, "is blocked", "is down", "is lying")
 
 Publish = Callable[[Sequence[str]], Awaitable[object]]
 Tell = Callable[[str, Sequence[str]], Awaitable[bool]]
+Decide = Callable[[Iterable[Mirror], Iterable[Done]], list[Change]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +46,23 @@ class Outlets:
 
 
 async def rotate(
-    db: Database, outlets: Outlets, *, now: Callable[[], int], changes_per_day: int
+    db: Database,
+    outlets: Outlets,
+    *,
+    private: Collection[str] = (),
+    now: Callable[[], int],
+    changes_per_day: int,
 ) -> list[Change]:
     """Do what is to be done about the mirrors; return it.
 
-    Whoever can not be told is told by the next call.
+    `private` are the addresses that the settings say are. Whoever can not be told is told by the
+    next call.
 
     Raises:
         StoreError: nothing was kept, and so nothing done.
     """
-    changes = await in_thread(_decide, db, now(), changes_per_day)
+    decide = partial(plan, private=private, now=now(), changes_per_day=changes_per_day)
+    changes = await in_thread(_decide, db, decide, now())
     for each in changes:
         logger.warning("%s %s: %s", each.did, each.url or "mirrors", each.reason)
     if outlets.publish:
@@ -63,12 +72,12 @@ async def rotate(
     return changes
 
 
-def _decide(db: Database, now: int, changes_per_day: int) -> list[Change]:
+def _decide(db: Database, decide: Decide, now: int) -> list[Change]:
     """Decide what is to be done and keep it, all or nothing."""
-    if not _planned(db, now, changes_per_day):  # as a rule: nothing is written then
+    if not _planned(db, decide, now):  # as a rule: nothing is written then
         return []
     with db.transaction():
-        changes = _planned(db, now, changes_per_day)
+        changes = _planned(db, decide, now)
         mirrors = Mirrors(db)
         for each in changes:
             if each.mirror:
@@ -79,11 +88,9 @@ def _decide(db: Database, now: int, changes_per_day: int) -> list[Change]:
     return changes
 
 
-def _planned(db: Database, now: int, changes_per_day: int) -> list[Change]:
-    mirrors = Mirrors(db)
+def _planned(db: Database, decide: Decide, now: int) -> list[Change]:
     past = _past(db)
-    changes = plan(mirrors.rows(), past, now=now, changes_per_day=changes_per_day)
-    return changes or list(_notices(db, past, now))
+    return decide(Mirrors(db).rows(), past) or list(_notices(db, past, now))
 
 
 def _notices(db: Database, past: Sequence[Done], now: int) -> Iterator[Change]:

@@ -4,7 +4,7 @@ Nothing here looks at a mirror, and nothing is remembered but in what was done b
 the same is decided again after a crash, and nothing more once it is done.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import Literal
@@ -66,14 +66,20 @@ class Change:
 
 
 def plan(
-    mirrors: Iterable[Mirror], past: Iterable[Done], *, now: int, changes_per_day: int
+    mirrors: Iterable[Mirror],
+    past: Iterable[Done],
+    *,
+    private: Collection[str] = (),
+    now: int,
+    changes_per_day: int,
 ) -> list[Change]:
     """Return what is to be done now, in this order; `past` is what was done, in any order.
 
     At most `changes_per_day` mirrors a day are put on the list or taken from it because of what
-    others do to them: what goes wrong with all at once is more likely our own network.
+    others do to them: what goes wrong with all at once is more likely our own network. Addresses
+    that are `private` are so by the operator's own word, whatever a trial found.
     """
-    view = _View({each.url: each for each in mirrors}, {}, now).with_past(past)
+    view = _View({each.url: each for each in mirrors}, {}, now, private).with_past(past)
     added = list(view.added())
     changes = [*view.after(added).taken_back(), *added]
     view = view.after(changes)
@@ -101,6 +107,8 @@ class _View:
     past: Mapping[str, Sequence[Done]]
     """By the mirror's address."""
     now: int
+    private: Collection[str] = ()
+    """Addresses that are so by the operator's own word."""
 
     def with_past(self, done: Iterable[Done]) -> "_View":
         """Return the view with some more that was done."""
@@ -267,7 +275,8 @@ class _View:
     def _fault(self, each: Mirror) -> str:
         """Return why a private mirror was found unfit, "" if the operator has it so."""
         past = (done for done in reversed(self.past.get(each.url, ())) if done.did != "removed")
-        last = next(past, None) if each.role == "private" else None
+        found = each.role == "private" and each.url not in self.private
+        last = next(past, None) if found else None
         return last.reason if last and last.did == UNFIT else ""
 
     def _listing(self, did: Did, reason: str, each: Mirror) -> Change:

@@ -1,7 +1,7 @@
 """What answers mean for readers: each duty of a mirror kept or broken, and what to do. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,17 @@ MAX_OLD_S = 300  # a reader is promised to see a new head after that
 TOO_OLD_S = 3600  # pages of repositories are kept for ten minutes, and nobody can say otherwise
 _MAX_AGE = re.compile(r"(?:^|[,\s])max-age\s*=\s*\"?([0-9]{1,12})")
 _SHARED_AGE = re.compile(r"s-maxage\s*=\s*\"?([0-9]{1,12})")
+_POLICY = "Content-Security-Policy"
+_SANDBOX = re.compile(r"(?:^|[;,])\s*sandbox(?![^\s;,])")
+_REPORT = re.compile(r"(?:^|[;,])\s*report-(?:uri|to)\s")
+_REPORTS = {
+    _POLICY: _REPORT,
+    f"{_POLICY}-Report-Only": _REPORT,
+    "NEL": re.compile(r'"success_fraction"\s*:\s*[0-9.]*[1-9]'),
+}
+"""What has browsers report readers of pages to whoever it names, and how it says so."""
+_LEADS = ("Refresh", "Link", "Speculation-Rules", "Onion-Location")
+_LINKS = ("stylesheet", "preload", "prefetch", "prerender", "preconnect")
 
 Level = Literal["good", "poor", "bad"]
 """`poor`: it works, and some readers are worse off. `bad`: it must not be announced."""
@@ -44,7 +55,8 @@ def judge(probe: Probe, seen: Seen) -> list[Finding]:
     findings = [_redirects(seen), _lost(seen)]
     if there:
         checks: tuple[Callable[[Probe, Seen], Finding], ...] = (
-            *(_bytes, _types, _cors, _caching, _size, _cookies, _server, _connection, _version),
+            *(_bytes, _types, _shown, _cors, _caching, _size, _cookies, _reports),
+            *(_server, _connection, _version),
         )
         findings += [check(probe, there) for check in checks]
     return findings
@@ -80,14 +92,24 @@ def _redirects(seen: Seen) -> Finding:
 
 def _led(seen: Seen) -> Finding:
     """Return what is found of fields that lead a browser elsewhere, though the bytes are ours."""
-    for name, mark in (("Refresh", ""), ("Link", "stylesheet")):
-        found = {path: each.field(name) for path, each in seen.items() if each.field(name)}
-        found = {path: value for path, value in found.items() if mark in value.lower()}
+    for name in _LEADS:
+        found = [path for path, each in seen.items() if _leads(name, each.field(name), path)]
         if found:
-            saw = f"{_kinds(found)}: sends {name}: {next(iter(found.values()))[:200]!r}"
             do = f"switch the field {name} off: browsers obey it, and readers are led elsewhere"
-            return Finding("redirects", "bad", saw, do)
+            return Finding("redirects", "bad", _sends(name, found, seen), do)
     return Finding("redirects", "good", "no redirects")
+
+
+def _leads(name: str, value: str, path: str) -> bool:
+    if name == "Link":
+        return any(word in value.lower() for word in _LINKS)
+    if name == "Onion-Location":  # a front's own leads to the same page at the operator's onion
+        return bool(value) and not value.endswith(f"/{path}")
+    return bool(value)
+
+
+def _sends(name: str, paths: Sequence[str], seen: Seen) -> str:
+    return f"{_kinds(paths)}: sends {name}: {seen[paths[0]].field(name)[:200]!r}"
 
 
 def _lost(seen: Seen) -> Finding:
@@ -158,6 +180,23 @@ def _fits(path: str, value: str) -> bool:
     return inert or base == own.partition(";")[0]
 
 
+def _shown(_: Probe, seen: Seen) -> Finding:
+    pages = {path: each for path, each in seen.items() if path.endswith(".html")}
+    saved = [path for path, each in pages.items() if _is_saved(each.field("Content-Disposition"))]
+    if saved:
+        do = "switch it off: browsers save the page as a file, and show none"
+        return Finding("shown", "bad", _sends("Content-Disposition", saved, seen), do)
+    boxed = [path for path, each in pages.items() if _SANDBOX.search(each.field(_POLICY).lower())]
+    if boxed:
+        do = "take the word sandbox out of it: browsers keep the page apart from all other pages"
+        return Finding("shown", "bad", _sends(_POLICY, boxed, seen), do)
+    return Finding("shown", "good", "pages are shown as any others are")
+
+
+def _is_saved(value: str) -> bool:
+    return value.partition(";")[0].strip().lower() not in ("", "inline")
+
+
 def _cors(_: Probe, seen: Seen) -> Finding:
     wrong = [
         path for path, each in seen.items() if each.field("Access-Control-Allow-Origin") != "*"
@@ -204,11 +243,27 @@ def _size(probe: Probe, seen: Seen) -> Finding:
 
 
 def _cookies(_: Probe, seen: Seen) -> Finding:
-    wrong = [path for path, each in seen.items() if each.field("Set-Cookie")]
+    wrong = [
+        path for path, each in seen.items() if each.field("Set-Cookie") or each.field("Set-Cookie2")
+    ]
     if not wrong:
         return Finding("cookies", "good", "no cookies")
     do = "switch off cookies (protection against robots, balancing): they mark readers"
     return Finding("cookies", "bad", f"adds cookies to {_kinds(wrong)}", do)
+
+
+def _reports(_: Probe, seen: Seen) -> Finding:
+    for name, mark in _REPORTS.items():
+        found = [path for path, each in seen.items() if mark.search(each.field(name).lower())]
+        if found:
+            do = f"switch the reports of {name} off: browsers tell others who reads which page"
+            return Finding("reports", "bad", _sends(name, found, seen), do)
+    failed = [path for path, each in seen.items() if each.field("NEL")]
+    if not failed:
+        return Finding("reports", "good", "browsers are to report nothing")
+    # Not bad: only what failed is reported. Cloudflare has it so unless told otherwise.
+    do = "switch NEL (network error logging) off: browsers tell others for whom a page failed"
+    return Finding("reports", "poor", _sends("NEL", failed, seen), do)
 
 
 def _server(_: Probe, seen: Seen) -> Finding:
