@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from mirror.agenda import Agenda
-from mirror.dag import Dag
+from mirror.dag import Dag, DamagedError
 from mirror.database import Database
 from mirror.errors import StoreError
 from mirror.threads import in_thread
@@ -50,18 +50,28 @@ async def follow_once(follower: Follower, db: Database, *, now: Callable[[], int
 
 
 async def _turn(
-    follower: Follower, db: Database, *, now: Callable[[], int]
+    follower: Follower, db: Database, *, now: Callable[[], int], dag: Dag | None = None
 ) -> tuple[str, int | None]:
     """Follow once; return in words what came of it, and when there is something to remove."""
     try:
         word = await follower.follow()
     except StoreError as e:
         word = f"failed: {e}"
+        if dag and isinstance(e, DamagedError):
+            await _forget_damaged(dag)
     try:
         await in_thread(_note, db, follower.name, word, now=now())
     except StoreError as e:  # the cycles say what is wrong with the disk, and go on later
         logger.warning("%s: not noted: %s", follower.name, e)
     return word, None if _failed(word) else await _collected(follower, now=now)
+
+
+async def _forget_damaged(dag: Dag) -> None:
+    """Have the next cycle build the tree anew, which may have nothing new to find it damaged by."""
+    try:
+        await in_thread(dag.forget_damaged)
+    except StoreError as e:  # the damage is met again
+        logger.warning("%s: its damaged tree of blocks is not forgotten: %s", dag.site, e)
 
 
 def _failed(word: str) -> bool:
@@ -89,7 +99,7 @@ async def follow_always(
     while True:
         generation = await _generation(dag)
         if generation != held or since >= AGAIN_S:
-            word, due = await _turn(follower, db, now=now)
+            word, due = await _turn(follower, db, now=now, dag=dag)
             failed = _failed(word)
             if word != said:
                 level = logging.WARNING if failed else logging.INFO

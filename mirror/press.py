@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from mirror import edition
 from mirror.article.article import Article
 from mirror.article.render.readback import read_back
-from mirror.dag import Dag
+from mirror.dag import Dag, DamagedError
 from mirror.errors import FormatError, StoreError
 from mirror.formats.paths import INDEX_PROOF, article_folder, revision_path, short_id
 from mirror.formats.url import article_id
@@ -177,14 +177,14 @@ class Press:
         if self.dag:
             try:
                 self.dag.apply(files)
-            except FormatError as e:
+            except (FormatError, DamagedError) as e:
                 logger.warning(DAMAGED, e)
                 self.dag.forget()
 
     def _look_again(self, dag: Dag) -> None:
         try:
             dag.look_again()
-        except FormatError as e:
+        except (FormatError, DamagedError) as e:
             logger.warning(DAMAGED, e)
             with self.signer.state.transaction():
                 dag.forget()

@@ -150,7 +150,7 @@ HIDDEN = {  # by the book, there is no entry in these; feedparser, which mends t
 def test_entries_that_only_a_mending_parser_finds_are_counted(where: str, count: int):
     start, end = HIDDEN[where]
     body = b"<rss><channel>%b</channel></rss>" % (start + ENTRY * count + end).encode()
-    if "CDATA" in start and count > MAX_MENTIONS:
+    if where != "after half an end" and count > MAX_MENTIONS:
         with pytest.raises(FormatError, match="more than 5000 entries inside its texts"):
             titles(body)
         return
@@ -181,6 +181,13 @@ def test_what_an_author_writes_becomes_no_entry(where: str, count: int):
         assert titles(body.encode()) == list(range(9))
 
 
+def test_what_stands_in_an_instruction_becomes_no_entry_by_the_cut():
+    end = "</item></channel>"
+    body = rss(range(9)).decode().replace(end, f"<?php {FORGED * MAX_ENTRIES}?>{end}")
+
+    assert titles(body.encode()) == list(range(9))
+
+
 def test_what_is_written_in_a_feed_of_more_than_are_looked_at_becomes_no_entry():
     last = f"<description><![CDATA[{FORGED * 9}</item>{FORGED}]]></description>"
     body = rss(range(MAX_LISTED + 9)).replace(b"</item></channel>", last.encode() + b"</item>")
@@ -193,6 +200,7 @@ FLOODS = {
     "empty entries": "<item/>",
     "character data": "<![CDATA[",
     "comments": "<!--",
+    "instructions": "<?",
     "closed character data": "<![CDATA[]]>",
     "closed comments": "<!---->",
     "texts with an entry": "<!--<item>-->",

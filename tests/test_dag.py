@@ -2,7 +2,7 @@
 
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,12 +10,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mirror import dag as dag_module
-from mirror.dag import ChangedError, Dag, tree
+from mirror.dag import ChangedError, Dag, DamagedError, tree
+from mirror.dag.contents import Contents
 from mirror.database import Database
 from mirror.errors import FormatError, StoreError
 from mirror.formats import folders
 from mirror.formats.cid import DAG_PB, Buffer, Cid
 from mirror.formats.folders import update
+from mirror.formats.paths import Stage
 from mirror.formats.places import leads_to
 from mirror.formats.unixfs import CHUNK, chunked, file_blocks, file_link
 
@@ -414,6 +416,135 @@ def test_a_damaged_piece_makes_blocks_missing_not_wrong(site: Site):
     for cid, block in cids.items():
         assert site.dag.block(cid) in (block, None)
     assert site.dag.block(Cid.of(b"c")) == b"c"
+
+
+def bit(piece: bytes, dice: random.Random) -> bytes:
+    at = dice.randrange(len(piece))
+    return piece[:at] + bytes([piece[at] ^ 1 << dice.randrange(8)]) + piece[at + 1 :]
+
+
+def end(piece: bytes, dice: random.Random) -> bytes:
+    return piece[: dice.randrange(len(piece))]
+
+
+def kind(piece: bytes, _: random.Random) -> str:
+    return piece.hex()
+
+
+def readings(site: Site) -> list[Callable[[], object]]:
+    """Return all that is read from the tree, by a process that has just begun."""
+    dag, contents = Dag(site.db, site.folder), Contents(site.db, site.folder)
+    return [
+        dag.head,
+        lambda: dag.block(Cid.of(b"page")),
+        lambda: dag.sample(1),
+        lambda: list(dag.batches_since(0)),
+        lambda: list(dag.batches_since(1)),
+        dag.doubted,
+        lambda: contents.changed(1),
+        lambda: contents.lacks(site.files),
+        lambda: contents.read(list(site.files)),
+        lambda: list(contents.walk(Stage, after=None)),
+    ]
+
+
+def damaged(site: Site) -> int:
+    """Return how much of what is read is told to be damaged; no other error may come."""
+    count = 0
+    for read in readings(site):
+        try:
+            read()
+        except DamagedError as e:
+            assert "/site: the tree of its blocks: damaged: " in str(e)
+            count += 1
+        except StoreError:
+            pass  # what is not there, or another, but not one that can not be
+    return count
+
+
+@pytest.mark.parametrize("change", [bit, end, kind])
+def test_whatever_the_disk_did_to_the_tree_is_told_by_one_error(
+    site: Site, change: Callable[[bytes, random.Random], object]
+):
+    site.put(SITE | {f"index/{n:064}.json": b"%d" % n for n in range(50)})
+    dice, told = random.Random(1), 0
+    for *row, piece in site.db.rows("SELECT place, first, piece FROM dag"):
+        for value in (change(piece, dice), change(piece, dice), piece):
+            with site.db.transaction():
+                write = "UPDATE dag SET piece=? WHERE place=? AND first=?"
+                site.db.execute(write, (value, *row))
+            told += damaged(site)
+
+    assert told > 4
+    assert damaged(site) == 0
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM dag WHERE first=''",
+        "UPDATE dag_round SET changed=x'00' WHERE changed IS NOT NULL",
+    ],
+)
+def test_what_the_tree_lacks_and_its_journal_damaged_are_told_likewise(site: Site, damage: str):
+    site.put(SITE | {f"index/{n:064}.json": b"%d" % n for n in range(50)})
+    site.dag.doubt(["checkpoint"])
+    with site.db.transaction():
+        site.db.execute(damage)
+
+    assert damaged(site)
+    with site.db.transaction():
+        with pytest.raises((DamagedError, FormatError)):
+            site.dag.apply({"index/new.json": b"new"})
+        site.dag.forget()
+
+
+def test_a_link_that_the_disk_damaged_is_in_the_way_of_no_change(site: Site):
+    """Else the daemon would stop, and ask for an older copy of a database that can be mended."""
+    site.put(SITE)
+    digest = Cid.of(b"page").digest
+    with site.db.transaction():
+        [(piece,)] = site.db.rows("SELECT piece FROM dag WHERE place=?", (PAGE.rpartition("/")[0],))
+        values = piece.replace(digest, bytes(reversed(digest))), PAGE.rpartition("/")[0]
+        site.db.execute("UPDATE dag SET piece=? WHERE place=?", values)
+    site.put({PAGE: b"page"})
+
+    assert site.dag.root() == site.root()
+
+
+def test_while_a_tree_is_built_anew_a_reader_beside_lacks_blocks_and_no_more(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    site.put(SITE)
+    site.put({"index.html": b"i"})
+    reader = Dag(site.db, site.folder)
+    generation = reader.generation()
+    assert reader.block(Cid.of(b"c")) == b"c"
+    monkeypatch.setattr(dag_module, "_FILES", 1)
+    for _ in site.dag.rebuilding():
+        assert reader.block(Cid.of(b"c")) in (b"c", None)
+        assert Dag(site.db, site.folder).block(Cid.of(b"c")) in (b"c", None)
+        assert reader.sample(generation).keys() <= {"checkpoint", PAGE}
+        assert all(batch.blocks for batch in reader.batches_since(generation))
+
+    for cid, block in site.blocks().items():
+        assert reader.block(cid) == block
+
+
+def test_a_damaged_tree_is_forgotten_by_who_follows_but_not_one_that_is_being_built(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+):
+    site.put(SITE)
+    beside = Database.beside(site.path, origin="test")
+    follower = Dag(beside, site.folder)
+    follower.forget_damaged()
+    assert not site.dag.built()
+    monkeypatch.setattr(dag_module, "_FILES", 1)
+    for _ in site.dag.rebuilding():
+        follower.forget_damaged()
+
+    assert site.dag.root() == site.root()
+    beside.close()
 
 
 def test_a_folder_in_pieces_is_whole_after_any_changes(site: Site):

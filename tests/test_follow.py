@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from copier_site import making
+from fakes import MemoryStore
 
 from mirror.agenda import Agenda
 from mirror.dag import Dag
@@ -201,3 +203,37 @@ async def test_a_database_that_can_not_be_read_for_a_while_ends_no_follower(site
     await site.follow(Sleep(6), beside=Locked(site.db, site.dag.site))
 
     assert site.place.asked.count("follow") >= 2
+
+
+async def test_a_tree_that_the_disk_damaged_ends_no_follower_and_is_built_by_the_next_cycle(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    async with making(tmp_path) as site:
+        db, store = site.signer.state.db, MemoryStore()
+        rows = db.rows("SELECT place, first, piece FROM dag WHERE place>'a/'")
+        with db.transaction():
+            for place, first, piece in rows:
+                flipped = piece.replace(b"1.html", b"\xb1.html")
+                values = flipped, place, first
+                db.execute("UPDATE dag SET piece=? WHERE place=? AND first=?", values)
+        naps = 0
+
+        async def sleep(_: float) -> None:
+            nonlocal naps
+            naps += 1
+            if naps == 2:
+                await site.press.settle()  # as each cycle does
+            if naps == 4:
+                raise asyncio.CancelledError
+
+        with pytest.raises(asyncio.CancelledError):
+            dag = Dag(site.beside, site.folder)
+            await follow_always(
+                *(site.copier(store), site.beside, dag), now=site.clock, sleep=sleep
+            )
+
+        first, *_, last = [line for line in caplog.messages if line.startswith(store.name)]
+        assert "site: the tree of its blocks: damaged: 'utf-8' codec" in first
+        assert last == f"{store.name}: {site.dag.root()}"
+        assert site.differs(store.kept.get) == []

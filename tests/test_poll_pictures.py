@@ -1,10 +1,11 @@
 """Pictures whose server is down: asked for again as planned, and none that was had is lost."""
 
 import io
-from collections.abc import AsyncIterator
-from dataclasses import replace
+from collections.abc import AsyncIterator, Callable
+from dataclasses import fields, is_dataclass, replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 import pytest_asyncio
@@ -13,8 +14,10 @@ from free_ports import free_port
 from newsroom import Answer, Newsroom, feed, item, page
 from PIL import Image
 
+from mirror.article.article import Article
+from mirror.article.identity import Identity
 from mirror.article.picture import Picture
-from mirror.box import Box
+from mirror.box import Box, Refused
 from mirror.cycle import run_cycle
 from mirror.decide import decide_all
 from mirror.desk import Desk, Summary, to_do
@@ -23,10 +26,14 @@ from mirror.fetch import Fetcher
 from mirror.formats.paths import article_folder, short_id
 from mirror.formats.url import article_id
 from mirror.poll import Found, Poller, Source
-from mirror.recheck.pictures import TRIES, Pictures, Visit, gap_s
+from mirror.poll.gallery import Gallery
+from mirror.poll.pages import Turn
+from mirror.recheck.pictures import TRIES, Pictures, Visit, gap_s, server_of
 from mirror.withdrawal import Withdrawals
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+T = TypeVar("T")
 
 RSS = "application/rss+xml"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 24 * 3600
@@ -320,6 +327,24 @@ async def test_one_feeds_redirect_to_a_busy_host_stops_no_other_feeds_pictures(
     assert (mirror.asked(), mirror.asked("/go")) == (1, 1)
 
 
+async def test_of_busy_hosts_a_look_notes_those_that_it_was_told_of_itself(
+    mirror: Mirror, newsroom: Newsroom
+):
+    poller, now = mirror.desk().poller, mirror.clock.now
+    source, url = poller.sources[0], newsroom.url("/photo.jpg")
+    with mirror.signer.state.transaction():
+        before = (("another-feed host", now + HOUR_S),)
+        mirror.pictures.came(Visit(busy=before), now=now)
+    newsroom.answers["/photo.jpg"] = Answer(b"no", 503, {"Retry-After": "600"})
+    block = f'<figure><a itemprop="contentUrl" href="{url}">Photo</a></figure>'
+    article = Article("", "T", (), "", "en", "ltr", (block,), partial=False)
+    gallery = Gallery(poller, source, Turn.of(1, now=now))
+    found = await gallery.add_to(Found("key", b"", Identity(("link x",), b""), article))
+
+    assert found.visit is not None
+    assert found.visit.busy == ((server_of(url, source=source.url), now + 600),)
+
+
 async def test_a_host_that_is_down_is_not_asked_for_all_that_it_owes(
     mirror: Mirror, newsroom: Newsroom
 ):
@@ -609,3 +634,46 @@ async def test_of_what_is_withdrawn_neither_text_nor_picture_is_kept(
 
     assert mirror.pictures.find(0) is None
     assert (mirror.asked(), mirror.webps()) == (1, [])
+
+
+class Captured(Box):
+    """A box whose worker was captured: in what it answers, one address is another."""
+
+    def __init__(self, box: Box, real: str, bad: str) -> None:
+        self.box, self.real, self.bad = box, real, bad
+
+    async def run(self, job: Callable[..., T], body: bytes, **options: object) -> T | Refused:
+        made: T | Refused = self._changed(await self.box.run(job, body, **options))
+        return made
+
+    async def rest(self) -> None:
+        await self.box.rest()
+
+    def _changed(self, made: Any) -> Any:  # noqa: ANN401  what a job returns
+        if isinstance(made, str):
+            return made.replace(self.real, self.bad)
+        if isinstance(made, tuple):
+            return tuple(map(self._changed, made))
+        if not is_dataclass(made):
+            return made
+        names = [each.name for each in fields(made) if each.name != "html"]  # what it was given
+        return replace(made, **{name: self._changed(getattr(made, name)) for name in names})
+
+
+@pytest.mark.parametrize("from_page", [False, True])
+@pytest.mark.parametrize("what", ["picture", "link"])
+async def test_a_captured_worker_that_writes_what_is_no_address_ends_no_cycle(
+    mirror: Mirror, newsroom: Newsroom, what: str, from_page: bool
+):
+    newsroom.fails("/photo.jpg")
+    (offers_page if from_page else offers)(newsroom)
+    link = newsroom.url("/story") if from_page else "https://news.example/story/1"
+    honest, real = mirror.box, newsroom.url("/photo.jpg") if what == "picture" else link
+    mirror.box = Captured(honest, real, "https://[bad/")
+    ended = await mirror.cycle()
+    mirror.box = honest
+    await mirror.cycle(DAY_S)
+
+    assert "an answer with an address that is none" in str(ended.problems)
+    assert mirror.revisions == [(0, 1)]
+    assert await mirror.wrong() == []

@@ -201,12 +201,13 @@ async def test_a_tree_whose_building_was_cut_off_is_built_by_the_next_start(
 
 
 @pytest.mark.parametrize("what", ["round", "head"])
+@pytest.mark.parametrize("damage", ["piece=x'0a020801'", "first=first || 'x'", "piece=x'12'"])
 async def test_a_damaged_tree_stops_no_round_and_is_built_anew(
-    room: Room, caplog: pytest.LogCaptureFixture, what: str
+    room: Room, caplog: pytest.LogCaptureFixture, what: str, damage: str
 ):
     before = room.signer.state.log().published
     with room.signer.state.transaction():
-        room.signer.state.db.execute("UPDATE dag SET piece=x'0a020801' WHERE place IN ('', 'a')")
+        room.signer.state.db.execute(f"UPDATE dag SET {damage} WHERE place IN ('', 'a')")
     if what == "round":
         await room.round(3)
     else:

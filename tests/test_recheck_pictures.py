@@ -157,6 +157,21 @@ def test_of_too_many_busy_hosts_those_that_ask_for_the_longest_silence_are_known
     assert pictures.busy(now=NOW).keys() == {"host 4", "host 3"}
 
 
+def test_many_hosts_of_one_feed_push_out_no_other_feeds(
+    signer: Signer, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("mirror.recheck.pictures.MAX_HOSTS", 2)
+    pictures = Pictures(signer.state.db)
+    honest = ((server_of(URL, source="feed"), NOW + HOUR_S),)
+    many = tuple((server_of(f"https://{n}.test/", source="evil"), NOW + DAY_S) for n in range(9))
+    for busy in (honest, many):
+        with signer.state.transaction():
+            pictures.came(Visit(busy=busy), now=NOW)
+
+    assert len(pictures.busy(now=NOW)) == 3
+    assert pictures.busy(now=NOW).items() >= dict(honest).items()
+
+
 # What an article's end, or its page's, changes.
 
 

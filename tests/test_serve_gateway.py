@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from serve_wire import Got, everything, get, split
 
+from mirror.dag import Dag
+from mirror.database import Database
 from mirror.formats import car
 from mirror.formats.cid import DAG_PB, Cid
 from mirror.formats.folders import update
@@ -75,7 +77,7 @@ async def address(tmp_path: Path, blocks: MemoryBlocks) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def serving(
-    site: Path, blocks: MemoryBlocks, manners: Manners | None = None
+    site: Path, blocks: MemoryBlocks | Dag, manners: Manners | None = None
 ) -> AsyncIterator[str]:
     manners = manners or Manners(linger_s=0.2)
     async with serve(site, host="127.0.0.1", port=0, blocks=blocks, manners=manners) as address:
@@ -537,6 +539,26 @@ async def test_archives_at_once_are_bounded_and_slow_ones_are_cut(tmp_path: Path
     assert int(refused.headers["retry-after"])
     assert asked < 60  # 82 are those of two whole archives
     assert len(archive(after)[1]) == 42
+
+
+async def test_a_tree_that_the_disk_damaged_is_unavailable_until_it_is_built_anew(tmp_path: Path):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_bytes(b"<p>page")
+    db = Database.open(tmp_path / "state.db", origin="test")
+    dag = Dag(db, tmp_path / "site")
+    dag.rebuild()
+    with db.transaction():
+        db.execute("UPDATE dag SET piece=x'12'")
+    target = f"/ipfs/{Cid.of(b'<p>page')}?format=raw"
+    async with serving(tmp_path, dag) as address:
+        damaged = await get(address, target)
+        dag.forget_damaged()
+        forgotten = await get(address, target)
+        dag.rebuild()
+        after = await get(address, target)
+    db.close()
+
+    assert (damaged.status, forgotten.status, after.status) == (503, 404, 200)
 
 
 async def test_a_reader_who_leaves_ends_the_archive(tmp_path: Path):

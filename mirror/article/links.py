@@ -26,8 +26,11 @@ def linkable(url: str, base: str) -> str:
 
 
 def host_of(url: str) -> str:
-    """Return the host of an absolute `url`, without `www.`."""
-    return str(ada_url.URL(url).hostname).removeprefix("www.")
+    """Return the host of an absolute `url`, without `www.`; "" if it is no address."""
+    try:
+        return str(ada_url.URL(url).hostname).removeprefix("www.")
+    except ValueError:  # in an article that a captured worker wrote
+        return ""
 
 
 def original(link: str) -> str:

@@ -15,15 +15,15 @@ makes blocks missing, not wrong: each is checked against its CID before it leave
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from pathlib import Path
-from threading import Lock
 
-from mirror.dag.folder import ChangedError, LeftOut, blocks_of, opened, paths
-from mirror.dag.tree import Tree, is_deep, key, keys, places_of
+from mirror.dag.damage import DamagedError, told
+from mirror.dag.folder import ChangedError, LeftOut, blocks_of, chunk, opened, paths
+from mirror.dag.tree import Tree, is_deep, key, places_of
+from mirror.dag.upper import Upper
 from mirror.database import Database
 from mirror.errors import StoreError
 from mirror.formats.cid import DAG_PB, RAW, SIZE, Buffer, Cid
@@ -33,7 +33,7 @@ from mirror.formats.unixfs import CHUNK, Link, chunked
 
 BATCH = 8 * 1000 * 1000  # bytes of blocks that are held at once
 _FILES = 5000  # of a step of `rebuild`
-__all__ = ["Batch", "ChangedError", "Dag"]
+__all__ = ["Batch", "ChangedError", "Dag", "DamagedError"]
 _MANY = 100  # files: to look for each by its name takes longer than to read all links
 
 
@@ -46,16 +46,16 @@ class Batch:
 
 
 class Dag:
-    """The blocks of the site in the folder `site`, whose files it reads and never writes."""
+    """The blocks of the site in the folder `site`, whose files it reads and never writes.
+
+    Whatever reads the tree raises DamagedError, which is a StoreError, where the disk damaged it.
+    """
 
     def __init__(self, db: Database, site: Path) -> None:
         self._db = db
         self.site = site
         self._tree = Tree(db)
-        self._shallow: dict[str, frozenset[int]] = {}
-        """The keys of what the folders above the articles link to, as of `_known`."""
-        self._known = 0
-        self._lock = Lock()
+        self._upper = Upper(self._tree)
 
     def generation(self) -> int:
         """Return how many changes the tree has had; it grows with each, and with `rebuild`."""
@@ -67,7 +67,8 @@ class Dag:
 
     def root(self) -> Cid | None:
         """Return the CID of the whole site, or None if there is no tree yet."""
-        node = self._tree.read("") if self.built() else None
+        with told(self.site):
+            node = self._tree.read("") if self.built() else None
         return node.cid if node else None
 
     def head(self) -> tuple[int, Cid]:
@@ -88,6 +89,10 @@ class Dag:
 
         The checkpoint, and an article's newest page; neither if it is not there, or is over 1 MiB.
         """
+        with told(self.site):
+            return self._sampled(generation)
+
+    def _sampled(self, generation: int) -> dict[str, Cid]:
         changed = [path for path in self._tree.changed(generation) or () if _is_page(path)]
         places = places_of(changed) if changed else chain([""], self._tree.all_places("a/"))
         found: dict[str, Cid] = {}
@@ -121,10 +126,11 @@ class Dag:
         self._change(links)
 
     def _change(self, links: Mapping[str, Link | None]) -> None:
-        shards = self._tree.change(links)
-        if shards is not None:
-            self._tree.record(links, shards)
-        self._tree.doubt(self._tree.doubted() - links.keys())
+        with told(self.site, refuses=True):
+            shards = self._tree.change(links)
+            if shards is not None:
+                self._tree.record(links, shards)
+            self._tree.doubt(self.doubted() - links.keys())
 
     def doubt(self, paths: Iterable[str]) -> None:
         """Have heads looked at by `look_again`, should nothing record them before.
@@ -135,15 +141,16 @@ class Dag:
         some = {path for path in paths if is_head(path) or path.endswith(PROOF)}
         if some and self.built():
             with self._db.transaction():
-                self._tree.doubt(self._tree.doubted() | some)
+                self._tree.doubt(self.doubted() | some)
 
     def doubted(self) -> Set[str]:
         """Return what is in doubt."""
-        return self._tree.doubted()
+        with told(self.site):
+            return self._tree.doubted()
 
     def look_again(self) -> None:
         """Record what the folder holds of what is in doubt; never while a round is half written."""
-        if some := self._tree.doubted():
+        if some := self.doubted():
             left_out = LeftOut(self.site)
             with self._db.transaction():
                 self._change({path: self._keep(path, left_out) for path in sorted(some)})
@@ -151,6 +158,18 @@ class Dag:
     def forget(self) -> None:
         """Have no tree until it is rebuilt; inside a transaction."""
         self._tree.clear()
+
+    def forget_damaged(self) -> None:
+        """Do so for who follows, and met damage: not while it is being rebuilt.
+
+        Also beside a round: what that writes is in the folder, of which the tree is rebuilt.
+
+        Raises:
+            StoreError: the database could not be written; the damage is met again.
+        """
+        with self._db.transaction():
+            if self.built():
+                self.forget()
 
     def rebuild(self, progress: Callable[[str], None] = lambda _: None) -> None:
         """Make the tree from the folder: on an older database, or where the two disagree.
@@ -194,10 +213,9 @@ class Dag:
 
     def block(self, cid: Cid) -> bytes | None:
         """Return a block of the present site, checked, or None: not its, or not on the disk now."""
-        for found in self._candidates(cid):
-            if found is not None and Cid.of(found, codec=cid.codec) == cid:
-                return found
-        return None
+        with told(self.site):
+            some = (each for each in self._candidates(cid) if each is not None)
+            return next((each for each in some if Cid.of(each, codec=cid.codec) == cid), None)
 
     def _candidates(self, cid: Cid) -> Iterator[bytes | None]:
         for place in self._places_with(key(cid)):
@@ -205,48 +223,17 @@ class Dag:
             path = find(place, node.block, cid) if node else None
             if path is not None:
                 below = self._tree.read(path) if cid.codec == DAG_PB else None
-                yield below.block if below else self._bytes(path, 0)
+                yield below.block if below else chunk(self.site, path, 0)
         query = "SELECT path, n, block FROM dag_large WHERE key=?"
         for path, n, inner in self._db.rows(query, (key(cid),)):
-            yield inner or self._bytes(path, n)
+            yield inner or chunk(self.site, path, n)
         root = self._tree.read("")
         yield root.block if root else None
 
     def _places_with(self, number: int) -> Iterator[str]:
         for (place,) in self._db.rows("SELECT place FROM dag_key WHERE key=?", (number,)):
             yield place
-        with self._lock:
-            self._refresh()
-            places = [place for place, held in self._shallow.items() if number in held]
-        yield from places
-
-    def _refresh(self) -> None:
-        generation = self.generation()
-        if generation == self._known:
-            return
-        changed = self._tree.changed(self._known)
-        if changed is None:
-            self._shallow.clear()
-        for place in self._upper() if changed is None else places_of(changed):
-            self._shallow.pop(place, None)
-            node = None if is_deep(place) else self._tree.read(place)
-            if node:
-                self._shallow[place] = frozenset(keys(node))
-        self._known = generation
-
-    def _upper(self) -> Iterator[str]:
-        """Yield the places above the articles, without a look at each article's."""
-        yield from self._tree.places("", "a/")
-        yield from self._tree.places("a0", "\x7f")
-        articles = self._tree.read("a")
-        if articles:
-            yield from (place for place, _ in leads_to("a", articles.block))
-
-    def _bytes(self, path: str, n: int) -> bytes | None:
-        with suppress(OSError), opened(self.site, path) as file:
-            file.seek(n * CHUNK)
-            return file.read(CHUNK)
-        return None
+        yield from self._upper.places_with(number)
 
     # What a node lacks.
 
@@ -268,6 +255,10 @@ class Dag:
         Raises:
             ChangedError: a file is not the tree's; to be tried again.
         """
+        with told(self.site):
+            yield from self._batches(generation, after)
+
+    def _batches(self, generation: int, after: str | None) -> Iterator[Batch]:
         changed = self._tree.changed(generation)
         wanted = None if changed is None else set(changed)
         places = self._tree.all_places(after) if changed is None else iter(places_of(changed))

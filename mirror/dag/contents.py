@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from mirror.dag.damage import told
 from mirror.dag.folder import blocks_of
 from mirror.dag.tree import Tree
 from mirror.database import Database
@@ -22,7 +23,10 @@ Batch = tuple[str | None, list[str]]
 
 
 class Contents:
-    """The files of the site in the folder `site`, as its tree has them."""
+    """The files of the site in the folder `site`, as its tree has them.
+
+    Whatever reads the tree raises DamagedError, which is a StoreError, where the disk damaged it.
+    """
 
     def __init__(self, db: Database, site: Path) -> None:
         self._tree = Tree(db)
@@ -32,7 +36,8 @@ class Contents:
         """Return the paths that changed since a generation, removed ones too, or None: unknown."""
         if not self._tree.built() or generation > self._tree.generation():
             return None
-        found = self._tree.changed(generation)
+        with told(self._site):
+            found = self._tree.changed(generation)
         return None if found is None else sorted({path for path in found if "//" not in path})
 
     def lacks(self, paths: Iterable[str]) -> list[str]:
@@ -60,9 +65,9 @@ class Contents:
     def _files(self, wanted: set[Stage], after: str | None) -> Iterator[_File]:
         done = after
         for place in self._tree.all_places(after):
-            for path, link in self._files_at(place):
-                if stage(path) in wanted:
-                    yield done, path, link.tsize
+            with told(self._site):
+                found = [each for each in self._files_at(place) if stage(each[0]) in wanted]
+            yield from ((done, path, link.tsize) for path, link in found)
             done = place
 
     def _sizes(self, paths: Sequence[str]) -> Iterator[_File]:
@@ -80,7 +85,8 @@ class Contents:
         """Return what the tree has at some paths, in their order; a folder is read once for all."""
         nodes: dict[str, Node | None] = {}
         found = ((path, self._link(path, nodes)) for path in paths)
-        return {path: link for path, link in found if link}
+        with told(self._site):
+            return {path: link for path, link in found if link}
 
     def _link(self, path: str, nodes: dict[str, Node | None]) -> Link | None:
         folder, _, name = path.rpartition("/")

@@ -83,6 +83,14 @@ def opened(site: Path, path: str) -> BinaryIO:
     return file
 
 
+def chunk(site: Path, path: str, n: int) -> bytes | None:
+    """Return the bytes of a file's leaf number `n`, as they are now, or None."""
+    with suppress(OSError), opened(site, path) as file:
+        file.seek(n * CHUNK)
+        return file.read(CHUNK)
+    return None
+
+
 def blocks_of(site: Path, path: str, link: Link) -> Iterator[tuple[Cid, Buffer]]:
     """Yield the blocks of the file to which the tree has `link`.
 

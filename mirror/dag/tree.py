@@ -101,7 +101,7 @@ class Tree:
         gone = [(number, place) for number in before - after]
         rows = [(number, place) for number in after - before]
         self._db.execute_many("DELETE FROM dag_key WHERE key=? AND place=?", gone)
-        self._db.execute_many("INSERT INTO dag_key VALUES(?,?)", rows)
+        self._db.execute_many("INSERT OR REPLACE INTO dag_key VALUES(?,?)", rows)
 
     def keep_file(self, path: str, chunks: Iterable[Buffer]) -> Link:
         """Return the link to a file; of one with several blocks, remember which they are."""
@@ -147,7 +147,7 @@ class Tree:
         query = "SELECT generation, changed FROM dag_round WHERE generation>? ORDER BY 1"
         rows: list[Any] = self._db.rows(query, (generation,))
         known = not rows or rows[0][0] == generation + 1
-        if not generation or not known or any(changed is None for _, changed in rows):
+        if not generation or not known or not all(changed for _, changed in rows):
             return None
         return [line for _, each in rows for line in zlib.decompress(each).decode().split("\n")]
 

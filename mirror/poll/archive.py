@@ -22,9 +22,10 @@ from mirror.box import Refused
 from mirror.errors import FetchError
 from mirror.hold import Hold
 from mirror.poll.entries import Candidate, Reader, articles, is_held
-from mirror.poll.feeds import parse, to_try
+from mirror.poll.feeds import FEED_TYPES, parse, to_try
 from mirror.poll.finish import finished
 from mirror.poll.pages import Turn
+from mirror.poll.sound import sound
 from mirror.poll.values import Found, Poll, Poller, Source
 from mirror.threads import in_thread
 
@@ -39,10 +40,7 @@ MAX_DOCUMENTS = 10_000
 asked for has no end."""
 MAX_DEPTH = 3  # indexes of sitemaps in one another; the standard has one
 MAX_HTML_CHARS = 4_000  # of an entry whose page is asked for: what tells its text from the site's
-TYPES = (
-    "application/rss+xml, application/atom+xml, application/feed+json, application/xml, text/xml,"
-    " application/gzip, */*;q=0.1"
-)
+TYPES = f"application/gzip, {FEED_TYPES}"
 
 
 async def go_on(poller: Poller, order: Order, turn: Turn) -> Poll:
@@ -99,8 +97,8 @@ async def _had(poller: Poller, source: Source, order: Order) -> Feed | Chosen | 
         return await parse(poller, source, fetched)
     page, most = order.document, 0 if order.looking else PART
     choice = Choice(tuple(poller.hosts), order.since, page.offset, page.count, most)
-    listed = await poller.box.run(read_sitemap, fetched.body, url=fetched.url, choice=choice)
-    if order.kind or not isinstance(listed, Refused):
+    made = await poller.box.run(read_sitemap, fetched.body, url=fetched.url, choice=choice)
+    if not isinstance(listed := sound(made), Refused) or order.kind:
         return listed
     feed = await parse(poller, source, fetched)
     if isinstance(feed, Refused):

@@ -15,6 +15,7 @@ from mirror.box import Refused, one_line
 from mirror.errors import FetchError
 from mirror.fetch import Fetched, Validators
 from mirror.poll.pages import Turn, leads_elsewhere, page_of
+from mirror.poll.sound import sound
 from mirror.poll.values import Found, Poller, Source
 
 T = TypeVar("T")
@@ -169,7 +170,7 @@ class Reader:
     async def _run(self, job: Callable[..., T], body: bytes, **options: object) -> T | Refused:
         if self._kills >= MAX_KILLS:
             return Refused(TOO_MANY, killed=True)
-        made = await self.poller.box.run(job, body, **options)
+        made = sound(await self.poller.box.run(job, body, **options))
         self._kills += isinstance(made, Refused) and made.killed
         return made
 

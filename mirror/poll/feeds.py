@@ -18,6 +18,7 @@ from mirror.poll.entries import Candidate, articles
 from mirror.poll.finish import finished
 from mirror.poll.mark import Mark
 from mirror.poll.pages import Turn
+from mirror.poll.sound import sound
 from mirror.poll.values import Found, Poll, Poller, Source
 from mirror.state import FeedState
 from mirror.threads import in_thread
@@ -97,12 +98,13 @@ def _seen(fetched: Fetched, mark: Mark) -> FeedState:
 
 async def parse(poller: Poller, source: Source, fetched: Fetched) -> Feed | Refused:
     """Return what a feed's answer says, or why nothing."""
-    return await poller.box.run(
+    made = await poller.box.run(
         *(read_feed, fetched.body),
         url=fetched.url,
         content_type=fetched.content_type,
         reading=source.reading,
     )
+    return sound(made)
 
 
 def _mode(source: Source) -> bytes:

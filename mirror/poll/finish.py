@@ -11,6 +11,7 @@ from mirror.box import Refused
 from mirror.hold import Hold
 from mirror.poll.gallery import Gallery
 from mirror.poll.pages import Turn
+from mirror.poll.sound import sound
 from mirror.poll.values import Found, Poller, Source
 from mirror.recheck.pictures import Pictures
 from mirror.state import ArticleState
@@ -84,7 +85,7 @@ async def _whole(poller: Poller, source: Source, found: Found, held: ArticleStat
     if chars >= held.chars * MIN_KEPT:
         return found
     what = f"{source.url}: {entry.link}: {chars} characters on its page, {held.chars} before"
-    teaser = await poller.box.run(read_entry, b"", entry=entry, lang=article.lang)
+    teaser = sound(await poller.box.run(read_entry, b"", entry=entry, lang=article.lang))
     if isinstance(teaser, Refused) or not teaser.blocks:
         alert = f"{what}: published in part: look whether the site changed"
         return replace(found, article=replace(article, partial=True), alert=alert)

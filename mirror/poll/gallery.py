@@ -46,6 +46,8 @@ class Gallery:
         self._until = asyncio.get_running_loop().time() + GALLERY_S
         self._failures: Counter[str] = Counter()
         self._busy = Pictures(poller.state.db).busy(now=turn.now)
+        self._new: dict[str, int] = {}
+        """Of these, what was said in this poll: another feed's may have been told more since."""
 
     async def add_to(self, found: Found, known: Shown | None = None) -> Found:
         """Return `found` with its pictures; `late`, without, if its time has not come.
@@ -65,7 +67,7 @@ class Gallery:
         kept = await self._kept(known, left) if known else {}
         may_come = {each: lacking(each) for each in left if each not in look.refused}
         pictures = _in_order(addresses, may_come | kept | look.got)
-        visit = Visit(tuple(self._busy.items())) if may_come and self._busy else None
+        visit = Visit(tuple(self._new.items())) if may_come and self._new else None
         return replace(found, article=replace(article, pictures=pictures), visit=visit)
 
     async def complete(self, plan: Shown) -> Found:
@@ -80,7 +82,7 @@ class Gallery:
                 return replace(found, late=True)
             asked = any(self._server(each) not in self._busy for each in plan.lacks)
             look = await self._fetched(plan.lacks)
-        visit = Visit(tuple(self._busy.items()), plan, tuple(look.refused), asked)
+        visit = Visit(tuple(self._new.items()), plan, tuple(look.refused), asked)
         kept = await self._kept(plan, [each.url for each in plan.had]) if look.got else {}
         if not look.got or len(kept) < len(plan.had):
             return replace(found, visit=visit)
@@ -129,7 +131,7 @@ class Gallery:
     def _failed(self, server: str, e: FetchError) -> None:
         self._failures[server] += 1
         if e.retry_s:
-            self._busy[server] = self._now + e.retry_s
+            self._busy[server] = self._new[server] = self._now + e.retry_s
 
     async def _kept(self, known: Shown, addresses: Sequence[str]) -> dict[str, Picture]:
         """Return the pictures that were had before and are in the site."""

@@ -35,7 +35,9 @@ MAX_LACKING = 1_000
 fills no disk, and takes no other feed's place."""
 MAX_PACKED_BYTES = 64 << 10  # of a text: 60,000 words, four times the longest of newspapers
 MAX_BYTES = 4 << 20  # of a row, unpacked: what is written here has a tenth
-MAX_HOSTS = 1_000  # that asked to be left alone: as many as anybody's pages name in a day
+MAX_HOSTS = 1_000
+"""Of one feed that asked to be left alone: as many as anybody's pages name in a day. One that
+names more, each for a day, pushes out no other feed's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,11 @@ _DUE = (
     "SELECT n FROM picture JOIN article USING(n)"  # noqa: S608  constants
     f" WHERE (due<=? OR due>?) AND {_CURRENT}"
     " ORDER BY ROW_NUMBER() OVER (PARTITION BY article.source ORDER BY due, n), due, n"
+)
+_LAST = (
+    "DELETE FROM busy WHERE host IN (SELECT host FROM (SELECT host,"
+    " ROW_NUMBER() OVER (PARTITION BY substr(host, 1, instr(host, ' ')) ORDER BY until DESC) AS n"
+    " FROM busy) WHERE n>?)"
 )
 
 
@@ -174,8 +181,7 @@ class Pictures:
         if rows:
             self._db.execute("DELETE FROM busy WHERE until<=?", (now,))
             self._db.execute_many("INSERT OR REPLACE INTO busy VALUES(?,?)", rows)
-            last = "SELECT host FROM busy ORDER BY until DESC LIMIT -1 OFFSET ?"
-            self._db.execute(f"DELETE FROM busy WHERE host IN ({last})", (MAX_HOSTS,))  # noqa: S608
+            self._db.execute(_LAST, (MAX_HOSTS,))
         if visit.plan:
             self._tried(visit, visit.plan, now=now)
 
@@ -228,7 +234,11 @@ def server_of(url: str, *, source: str) -> str:
     Each feed's apart: a redirect that one of them can choose may lead to whoever asks to be left
     alone, and what stands for all is the host where it began.
     """
-    return f"{source} {urlsplit(url).hostname or ''}"
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:  # a damaged row may have any
+        host = ""
+    return f"{source} {host}"
 
 
 def _until(urls: Collection[str], source: str, busy: Mapping[str, int]) -> int:

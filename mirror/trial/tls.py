@@ -6,6 +6,7 @@ A certificate that is not valid at all is met by whoever asks for a file: `refus
 import errno
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -74,16 +75,23 @@ def _offered(host: str, port: int, factory: SocketFactoryType, timeout_s: float)
 
 
 def _dialled(host: str, port: int, factory: SocketFactoryType, timeout_s: float) -> socket.socket:
-    """Return a connection to the first address that takes one."""
+    """Return a connection to the first address that takes one.
+
+    One end for all: an answer may hold thousands that swallow packets.
+    """
     problem: OSError = ConnectionRefusedError(errno.ECONNREFUSED, "no address")
+    end = time.monotonic() + timeout_s
     for info in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        left = end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
         try:
             dialled = factory(info)
         except OSError as e:
             problem = e
             continue
         try:
-            dialled.settimeout(timeout_s)
+            dialled.settimeout(left)
             dialled.connect(info[4])
         except OSError as e:
             dialled.close()

@@ -21,7 +21,11 @@ wrote would become entries in the newsroom's name."""
 _NAME = rb"(?i:(?:[\w.-]{1,40}:)?(?:item|entry))"
 _ENTRY = re.compile(rb"<%b[\s>/]" % _NAME)
 # A comment ends where either of feedparser's two parsers, the strict and the loose one, ends it.
-_CLOSINGS = {b"![CDATA[": re.compile(rb"\]\]>"), b"!--": re.compile(rb"--\s*>")}
+_CLOSINGS = {
+    b"![CDATA[": re.compile(rb"\]\]>"),
+    b"!--": re.compile(rb"--\s*>"),
+    b"?": re.compile(rb"\?>"),
+}
 _TAG = re.compile(
     rb"<(?:(?P<section>%b)|%b[\s>/]|(?P<end>/)%b\s*>)"
     % (b"|".join(map(re.escape, _CLOSINGS)), _NAME, _NAME)
@@ -74,8 +78,8 @@ def capped(xml: bytes) -> bytes:
 def _entries(xml: bytes) -> tuple[list[int], int, int]:
     """Return where entries begin, how many there are, and where the last ends.
 
-    Of the first, one more than are looked at if there are. Not those in comments and character
-    data: one that is not closed has all the rest.
+    Of the first, one more than are looked at if there are. Not those in comments, character data
+    and instructions (`<?`): one that is not closed has all the rest.
     """
     starts: list[int] = []
     count = end = at = 0
