@@ -27,7 +27,7 @@ from mirror.formats.note import Note
 from mirror.formats.paths import CHECKPOINT, INDEX_PROOF, Stage, article_folder, short_id, stage
 from mirror.formats.url import article_id
 from mirror.state import State
-from mirror.stores import Store, write
+from mirror.stores import Store
 from mirror.stores.copies import Copies, Held
 from mirror.stores.patience import Patient
 from mirror.threads import in_thread
@@ -179,7 +179,7 @@ class Copier:
                 files = await self._read(found[1])
                 if part:  # what is read may be of a later round, and lead to what came with it
                     topped = await self._top_up(topped)
-                await write(self.store, files)
+                await self.store.write(files)
                 held = await self._keep(replace(held, part=part, after=found[0]))
         if changed is None or not HEADS.isdisjoint(changed):
             await self._put_heads(topped)
@@ -228,13 +228,13 @@ class Copier:
         for stages in PARTS[:2]:
             batches = self._contents.some([p for p in changed if stage(p) in stages], after=None)
             while found := await in_thread(next, batches, None):
-                await write(self.store, await self._read(found[1]))
+                await self.store.write(await self._read(found[1]))
         return generation
 
     async def _put_heads(self, topped: int) -> None:
         heads = await self._read(sorted(HEADS))
         await self._top_up(topped)  # after it was read: it may be a later round's
-        await write(self.store, heads)
+        await self.store.write(heads)
 
     async def _with_heads(self, held: Held) -> Held:
         if held.generation and await self._is_known(held.generation):

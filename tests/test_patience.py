@@ -36,6 +36,22 @@ def patient(does: Callable[[], Awaitable[None]], call_s: float = 0.1) -> Patient
     return Patient(Odd(does), call_s=call_s)
 
 
+async def test_a_batch_is_one_call_however_many_its_files():
+    calls = set()
+
+    class Seen(MemoryStore):
+        async def put(self, path: str, data: bytes) -> None:
+            calls.add(asyncio.current_task())
+            await super().put(path, data)
+
+    store = Seen()
+    files = {"checkpoint": b"1", **{f"tile/0/00{n}": b"%d" % n for n in range(9)}}
+    await Patient(store).write(files)
+
+    assert len(calls) == 1
+    assert (store.kept, store.order[-1]) == (files, "checkpoint")
+
+
 async def test_what_a_store_answers_is_passed_on():
     store = Patient(MemoryStore())
     await store.reserve(1)

@@ -66,7 +66,7 @@ class Contents:
         done = after
         for place in self._tree.all_places(after):
             with told(self._site):
-                found = [each for each in self._files_at(place) if stage(each[0]) in wanted]
+                found = list(self._files_at(place, wanted))
             yield from ((done, path, link.tsize) for path, link in found)
             done = place
 
@@ -75,10 +75,12 @@ class Contents:
             found = self._links(paths[start : start + BATCH_FILES])
             yield from ((path, path, link.tsize) for path, link in found.items())
 
-    def _files_at(self, place: str) -> Iterator[tuple[str, Link]]:
+    def _files_at(self, place: str, wanted: set[Stage]) -> Iterator[tuple[str, Link]]:
         node = self._tree.read(place)
         for path, link in leads_to(place, node.block) if node else ():
-            if "//" not in path and (link.cid.codec == RAW or self._tree.read(path) is None):
+            if "//" in path or stage(path) not in wanted:
+                continue
+            if link.cid.codec == RAW or not self._tree.places(path, f"{path}\0"):
                 yield path, link
 
     def _links(self, paths: Iterable[str]) -> dict[str, Link]:

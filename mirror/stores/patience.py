@@ -5,14 +5,14 @@ What a place does, or the library that speaks to it, must not end a daemon that 
 
 import asyncio
 import traceback
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Future
 from pathlib import PurePath
 from threading import Thread
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from mirror.errors import MirrorError, SettingsError, StoreError
-from mirror.stores import Store
+from mirror.stores import Store, write
 
 CALL_S = 1800.0
 """For one call. At most 8 MB are sent in one: a place slower than 5 kB/s is of no use to readers,
@@ -90,6 +90,10 @@ class Patient:
     async def flush(self) -> None:
         """As `Store`."""
         await self._asked(self._store.flush())
+
+    async def write(self, changes: Mapping[str, bytes]) -> None:
+        """As `mirror.stores.write`, in one call: each costs more than to keep a small file."""
+        await self._asked(write(self._store, changes))
 
     async def reserve(self, size: int) -> None:
         """As `Store`."""
