@@ -21,6 +21,7 @@ from mirror.stores.copies import Copies
 
 LEAST = 20  # files of a sample: one per cent of a small site says nothing
 MORE = 100_000  # bytes: what a place may have put into a page, which is wrong then, and not silent
+DEAD = 3  # files without an answer and none with one: the rest would take a time-out each
 RATE = 10.0  # files a second: of 100,000 one per cent takes two minutes, and nobody notices
 
 Flaw = Literal["missing", "wrong", "no answer"]
@@ -107,6 +108,8 @@ class Inventory:
         for number, path in enumerate(wanted, 1):
             self._progress(f"{self._store.name}: {number} of {len(wanted)}")
             found += await self._look(path)
+            if number in (DEAD, len(wanted)):
+                self._check_alive(number, found)
             await self._sleep(1 / rate)
         self._progress("")
         return Audit(len(wanted), tuple(found), len(behind))
@@ -124,6 +127,13 @@ class Inventory:
             found.append(Found(path, "store", "no answer", str(e)))
         seen = await self._seen(path, data)
         return [*found, seen] if seen else found
+
+    def _check_alive(self, looked: int, found: Iterable[Found]) -> None:
+        silent = [each for each in found if (each.where, each.flaw) == ("store", "no answer")]
+        if len(silent) == looked:
+            self._progress("")
+            why = silent[0].detail.removeprefix(f"{self._store.name}: ")
+            raise StoreError(f"{self._store.name}: does not answer: nothing was compared: {why}")
 
     async def _seen(self, path: str, data: bytes) -> Found | None:
         if self._fetcher is None:

@@ -128,14 +128,18 @@ def _makers(
     return made
 
 
-def store_of(settings: StoreSettings, folder: Path) -> Store:
+def store_of(
+    settings: StoreSettings, folder: Path, *, warn: Callable[[str], None] = logger.warning
+) -> Store:
     """Return the store that a section of the settings, whose file is in `folder`, names.
+
+    `warn` is told what its operator should mend.
 
     Raises:
         SettingsError: its secret, or what it is told, is not usable.
     """
-    secret = read_secret(folder / settings.secret) if settings.secret else {}
-    room = folder / "stores" / settings.name
+    secret = read_secret(folder / settings.secret, warn=warn) if settings.secret else {}
+    room = (folder / "stores" / settings.name).absolute()  # rclone runs in it
     options = dict(settings.options)
     if settings.kind != "rclone" and "ca" in options:  # as all paths of the settings
         options["ca"] = str(folder / options["ca"])
@@ -147,20 +151,20 @@ def store_of(settings: StoreSettings, folder: Path) -> Store:
     return kind(settings.name, settings.to, room=room, secret=secret, options=options)
 
 
-def read_secret(file: Path) -> Mapping[str, str]:
+def read_secret(file: Path, *, warn: Callable[[str], None] = logger.warning) -> Mapping[str, str]:
     """Return the credentials in a file, a NAME=VALUE a line.
 
     Raises:
         SettingsError: not readable, or not of that form; the message repeats nothing of it.
     """
-    lines = [line.strip() for line in _secret_text(file).splitlines()]
+    lines = [line.strip() for line in _secret_text(file, warn).splitlines()]
     pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
     if not pairs or not all(name.strip().isidentifier() and mark for name, mark, _ in pairs):
         raise SettingsError(f"{file}: lines of NAME=VALUE were expected")
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def _secret_text(file: Path) -> str:
+def _secret_text(file: Path, warn: Callable[[str], None] = logger.warning) -> str:
     try:
         with file.open("rb") as stream:
             mode, data = os.fstat(stream.fileno()).st_mode, stream.read(MAX_SECRET_BYTES + 1)
@@ -168,7 +172,7 @@ def _secret_text(file: Path) -> str:
         words = e.strerror if isinstance(e, OSError) else "no path of a file"
         raise SettingsError(f"{file}: the secret is not readable: {words}") from e
     if mode & 0o077:
-        logger.warning("%s: others on this machine may read this secret: chmod 600", file)
+        warn(f"{file}: others on this machine may read this secret: chmod 600")
     if len(data) > MAX_SECRET_BYTES:
         raise SettingsError(f"{file}: over {MAX_SECRET_BYTES} bytes: no secret is so long")
     text = data.decode(errors="replace")  # an error would have the bytes, and a log show them

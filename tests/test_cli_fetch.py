@@ -206,6 +206,7 @@ def test_a_carried_folder_is_enough(reader: Reader):
         ((ONE, "--via", ".", "--proxy", "x"), "SCHEME://[USER:PASSWORD@]HOST:PORT was expected"),
         ((ONE, "--via", ".", "--allow-host", "x"), "not HOST:PORT"),
         ((ONE, "--root", "/nowhere", "--via", "."), "/nowhere: the root is not readable"),
+        ((ONE, "--root", __file__, "--via", "."), f"{__file__}: no root.json of a newsroom: mal"),
     ],
 )
 def test_what_is_missing_or_wrong_on_the_command_line_is_said(

@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from fakes import draft
 from fetch_servers import LOOPBACK, encrypted
+from front_verbs import run
 from trial_front import Front, certificate, fronted
 
 from mirror import build
 from mirror.article.render.page import Masthead
-from mirror.cli import mirrors
+from mirror.cli import mirrors, status
 from mirror.cli.terminal import DONE, FAILED, PARTLY, now
 from mirror.errors import SettingsError
 from mirror.init import Wishes, make
@@ -65,6 +66,11 @@ class Operator:
         code: int = arguments.run(arguments)
         self.out, self.err = self.capsys.readouterr()
         return code
+
+    def status(self) -> str:
+        self.capsys.readouterr()
+        run(status, "status", "-c", self.config)
+        return self.capsys.readouterr().out
 
     def put(self, mirror: Mirror) -> None:
         with self.state.transaction():
@@ -208,12 +214,40 @@ def test_a_mirror_that_works_and_harms_readers_is_said_to(
     assert "  not announced: adds cookies to .html" in published.out
     published("history")
     assert f"{served} unfit: adds cookies to .html" in published.out
+    assert f"    {served}  would harm readers: adds cookies to .html" in published.status()
 
     habits.habits = frozenset()
 
     assert published("check", served) == DONE
+    assert "would harm readers" not in published.status()
     published("list")
     assert ", public, not announced: works from here\n" in published.out
+    assert published.out.endswith("  not announced: the daemon announces it with its next look\n")
+
+
+def test_who_announces_a_mirror_that_works_is_said_unless_it_was_listed_before(operator: Operator):
+    url = "https://a.example/"
+    operator.name(url)
+    operator.put(Mirror(url, "public", "healthy", 1_795_000_000, None, "works from here"))
+    with operator.state.transaction():
+        tried = Tried(url, (Finding("cors", "good", "as it should be"),))
+        verdicts.keep(operator.state.db, tried, now=now(), jitter=0)
+    operator("list")
+    daemon = operator.out.splitlines()[1:]
+    with operator.state.transaction():
+        Mirrors(operator.state.db).note("removed", url, "down for six hours", now=now())
+    operator("list")
+    before = operator.out.splitlines()[1:]
+    with operator.state.transaction():
+        operator.state.db.execute("DELETE FROM rotation", ())
+    operator.state.close()
+    operator("list")
+
+    assert daemon == ["  not announced: the daemon announces it with its next look"]
+    assert before == []
+    assert operator.out.splitlines()[1:] == [
+        "  not announced: no daemon runs: `mirror run` announces it with its first look"
+    ]
 
 
 def test_a_mirror_that_fails_is_told_in_words(published: Operator, served: str):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from newsroom import Newsroom, feed, item
 from operators import ORIGIN, RSS, WORDS, Operator, short
 from trial_front import Front, certificate, fronted
 
+from mirror.agenda import Agenda
 from mirror.cli import terminal
 from mirror.database import Database
 from mirror.formats.paths import CHECKPOINT, article_folder
@@ -131,6 +133,8 @@ def test_a_store_that_does_not_do_is_not_added(keeper: Keeper):
         assert "→ switch off what injects it" in keeper.out
         assert "Not added, and nothing written" in keeper.out
         assert keeper.config.read_text() == before
+        keeper("status")
+        assert "far" not in keeper.out
 
         assert keeper.add(*asked, "--untested") == 0
     assert len(Settings.load(keeper.config).stores) == 1
@@ -167,6 +171,21 @@ def test_options_and_secrets_are_written_as_they_were_said(keeper: Keeper):
     assert store.role == "public"
 
 
+def test_a_secret_that_others_may_read_is_said_once_and_to_a_person(
+    keeper: Keeper, caplog: pytest.LogCaptureFixture
+):
+    file = keeper.folder / "keys/far.env"
+    file.write_text("KEY=x\n")
+    file.chmod(0o640)
+    said = f"mirror: {file}: others on this machine may read this secret: chmod 600\n"
+    assert keeper.add("--secret", "keys/far.env") == 0
+    assert keeper.err == said
+    for word, *more in (("test", *FAST), ("remove", "--erase")):
+        keeper.store(word, "far", *more)
+        assert keeper.err == said
+    assert not caplog.messages
+
+
 def test_what_cannot_be_opened_is_not_added_even_untested(keeper: Keeper):
     before = keeper.config.read_text()
     to = ":sftp,host=h:path"
@@ -180,6 +199,18 @@ def test_a_second_store_stands_behind_the_first(keeper: Keeper):
     assert keeper.add(name="two") == 0
 
     assert [each.name for each in Settings.load(keeper.config).stores] == ["one", "two"]
+
+
+def test_a_store_that_would_write_into_another_is_not_added(keeper: Keeper):
+    assert keeper.add(name="one") == 0
+    before = keeper.config.read_text()
+    (keeper.folder / "link").symlink_to("out")
+    for to in ("out/one/more", "link/one"):
+        assert keeper.add("--to", to, "--untested", name="two") == 2
+        said = f'mirror: {keeper.config}: stores.1.to: "one" writes there already\n'
+        assert keeper.err == said
+
+    assert keeper.config.read_text() == before
 
 
 # Testing.
@@ -279,7 +310,16 @@ def test_what_a_store_holds_and_how_far_behind_it_is_is_listed(follows: Keeper):
     assert row["behind"] == 0
     assert "as the site is" in row["holds"]
     assert "bafy" in row["last"]
+    assert follows.store("list") == 0
+    assert re.search(r"\n  last    \S+Z as the site was then\n", follows.out)
     assert "as it should be" in row["tested"]
+    follows("status")
+    assert "\n  far       as the site is\n" in follows.out
+    state = follows.folder / "state.db"
+    with closing(Database.beside(state, origin=ORIGIN)) as db, db.transaction():
+        Agenda(db).note("far", f"bafy{55 * 'a'}", now=1)
+    follows("status")
+    assert "\n  far       as the site was, and follows\n" in follows.out
 
     follows.far(CHECKPOINT).unlink()
     follows.far(CHECKPOINT).mkdir()

@@ -166,6 +166,16 @@ def test_the_verb_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFi
     assert run(verb, *asked, "--out", tmp_path / "Caddyfile") == 0
 
 
+def test_a_folder_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    asked = ("front", "caddy", "--name", "news.example", "--site")
+    assert run(verb, *asked, tmp_path) == 0
+    there = capsys.readouterr().err
+    assert run(verb, *asked, tmp_path / "none") == 0
+
+    assert not there
+    assert capsys.readouterr().err.startswith(f"mirror: {tmp_path}/none: no such folder yet: ")
+
+
 def test_the_verb_overwrites_nobodys_file(tmp_path: Path):
     (tmp_path / "nginx.conf").write_text("events {}\n")
     asked = ("front", "nginx", "--site", tmp_path, "--name", "news.example")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from mirror.dag.contents import Contents
 from mirror.errors import StoreError
 from mirror.formats.paths import CHECKPOINT, INDEX_PROOF, PROOF, is_head
-from mirror.inventory import LEAST, Found, Inventory, all_paths, forget, sample
+from mirror.inventory import DEAD, LEAST, Found, Inventory, all_paths, forget, sample
 
 
 @pytest.fixture
@@ -102,6 +102,25 @@ async def test_what_is_missing_wrong_or_not_to_be_had_is_told(
     monkeypatch.setattr(far.store, "get", get)
 
     assert await far.audit() == {lost: "missing", wrong: "wrong", silent: "no answer"}
+
+
+async def test_a_place_that_does_not_answer_is_said_once_and_soon(
+    far: Far, monkeypatch: pytest.MonkeyPatch
+):
+    await far.fill()
+    asked: list[str] = []
+
+    async def get(path: str) -> bytes | None:
+        asked.append(path)
+        raise StoreError(f"memory: {path}: connection refused")
+
+    monkeypatch.setattr(far.store, "get", get)
+    with pytest.raises(StoreError) as e:
+        await far.audit()
+
+    why = f"{asked[0]}: connection refused"
+    assert str(e.value) == f"memory: does not answer: nothing was compared: {why}"
+    assert len(asked) == DEAD
 
 
 async def test_what_is_still_to_be_sent_is_not_judged(far: Far):

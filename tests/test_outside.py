@@ -244,8 +244,8 @@ def test_a_daemon_with_a_dead_store_mirrors_reloads_and_ends(operator: Operator)
             process.wait()
 
     assert operator("status") == 0
-    assert "  good      baf" in operator.out
-    assert "  late      baf" in operator.out
+    assert "  good      as the site is\n" in operator.out
+    assert "  late      as the site is\n" in operator.out
 
 
 # The verbs.
@@ -257,7 +257,7 @@ def test_once_brings_all_stores_to_the_site_and_names_what_came_of_each(operator
     (operator.folder / "out/second").write_text("no folder")
 
     assert operator("once") == terminal.PARTLY
-    assert "first: baf" in operator.out
+    assert "first: as the site is\n" in operator.out
     assert "second: failed: second: " in operator.out
     assert same(operator, "first")
     assert operator("status") == 0

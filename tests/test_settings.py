@@ -290,12 +290,15 @@ def test_rules_for_one_site_stand_there_once(tmp_path: Path):
     assert refused(tmp_path, GOOD + twice) == "sites: news.example: stands there twice"
 
 
+LETTERS = "at most 31 lower-case letters, digits and hyphens were expected"
 STORE = '[[stores]]\nname = "x"\nkind = "objects"\nto = "s3://news-copy"\n'
 
 
 @pytest.mark.parametrize(
     ("section", "word"),
     [
+        (STORE.replace('"x"', '"Bad_Name"'), f"stores.0.name: {LETTERS}, not 'Bad_Name'"),
+        ('[[vantages]]\nname = "a.b"\n', f"vantages.0.name: {LETTERS}, not 'a.b'"),
         (STORE.replace('"x"', '"cycle"'), "stores.0.name: another name was expected"),
         (STORE.replace("s3:", "sftp:"), "stores.0: to: s3://BUCKET/FOLDER"),
         ('[[vantages]]\nname = "x"\nssh = "u@h"\n', "secret was expected with ssh"),
@@ -310,6 +313,49 @@ STORE = '[[stores]]\nname = "x"\nkind = "objects"\nto = "s3://news-copy"\n'
 )
 def test_a_mistake_about_a_place_outside_is_named(tmp_path: Path, section: str, word: str):
     assert word in refused(tmp_path, f"{GOOD}{section}")
+
+
+def store(name: str, kind: str, to: str, *more: str) -> str:
+    lines = f'name = "{name}"', f'kind = "{kind}"', f'to = "{to}"', *more
+    return "\n".join(["[[stores]]", *lines, ""])
+
+
+DAV = 'options = {{ type = "webdav", url = "https://{}.example/" }}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "two"),
+    [
+        ("folder", ["out"], ["./else/../out/"]),
+        ("folder", ["out"], ["out/more"]),
+        ("folder", ["out/a/b"], ["out"]),
+        ("objects", ["s3://b/site", 'options = { region = "x" }'], ["s3://b/site/"]),
+        ("git", ["https://git.example/n"], ["https://git.example/n"]),
+        ("rclone", ["far:site", DAV.format("a")], ["far:site", DAV.format("a")]),
+    ],
+)
+def test_two_stores_that_would_write_over_each_other_are_refused(
+    tmp_path: Path, kind: str, one: list[str], two: list[str]
+):
+    both = store("one", kind, *one) + store("far", "folder", "else") + store("two", kind, *two)
+
+    assert refused(tmp_path, GOOD + both) == 'stores.2.to: "one" writes there already'
+
+
+@pytest.mark.parametrize(
+    ("kind", "one", "two"),
+    [
+        ("folder", ["out"], ["out-2"]),
+        ("objects", ["s3://b"], ["s3://b", 'options = { endpoint = "https://s.example" }']),
+        ("objects", ["az://b", 'secret = "a.env"'], ["az://b", 'secret = "b.env"']),
+        ("git", ["https://git.example/n"], ["https://git.example/n", 'options = { folder = "n" }']),
+        ("rclone", ["far:site", DAV.format("a")], ["far:site", DAV.format("b")]),
+    ],
+)
+def test_two_places_that_are_called_alike_are_two(
+    tmp_path: Path, kind: str, one: list[str], two: list[str]
+):
+    load(tmp_path, GOOD + store("one", kind, *one) + store("two", kind, *two))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8080", "[::1]:80", "localhost", f"{'x' * 56}.onion"])

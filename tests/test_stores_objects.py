@@ -23,6 +23,8 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from free_ports import free_port
+from obstore.exceptions import GenericError
 from small_disk import small_disk
 from store_s3 import BUCKET, SECRET, Server
 
@@ -254,6 +256,41 @@ asyncio.run(main())
 """
 
 
+def test_a_process_ends_with_its_own_code_while_the_client_still_tells_the_loop():
+    command = [sys.executable, "-c", SLOW, f"http://127.0.0.1:{free_port()}"]
+    made = subprocess.run(command, input=json.dumps(SECRET), capture_output=True, text=True)
+
+    assert "does not answer: connection refused" in made.stdout
+    assert made.returncode == 4, made.stderr
+
+
+SLOW = """
+import asyncio, json, sys, threading, time
+from mirror.errors import StoreError
+from mirror.stores.objects import ObjectStore, bucket
+class Loop(asyncio.SelectorEventLoop):
+    def _write_to_self(self):
+        super()._write_to_self()
+        if threading.get_ident() != threading.main_thread().ident:
+            time.sleep(0.3)
+class Last:  # taken apart with the interpreter, which ends no sooner
+    def __del__(self, sleep=time.sleep):
+        sleep(0.6)
+sys.last = Last()
+async def main():
+    options = {"endpoint": sys.argv[1], "allow_http": "true"}
+    store = ObjectStore("copy", "s3://bucket/site", secret=json.load(sys.stdin), options=options)
+    try:
+        await store.get("checkpoint")
+    except StoreError as e:
+        print(e)
+bucket.RETRIES = 0
+with asyncio.Runner(loop_factory=Loop) as runner:
+    runner.run(main())
+sys.exit(4)
+"""
+
+
 async def test_a_full_disk_at_the_place_is_what_its_failure_may_be(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -318,6 +355,30 @@ async def test_a_place_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyP
             await put(at(address), "checkpoint", b"x")
     with pytest.raises(StoreError, match="does not answer: connection refused"):
         await put(at(address), "checkpoint", b"x")
+
+
+@pytest.mark.parametrize(
+    ("to", "endpoint", "words"),
+    [
+        ("s3://news", "", "no endpoint given, so Amazon was asked: --option endpoint=https://…"),
+        ("s3://news", "https://s.example", "no such host: fix options.endpoint"),
+        ("az://news", "", "no such host: fix options.endpoint"),
+    ],
+)
+async def test_who_names_no_endpoint_is_told_who_was_asked(
+    monkeypatch: pytest.MonkeyPatch, to: str, endpoint: str, words: str
+):
+    async def found_nobody(*_: object, **__: object) -> None:
+        raise GenericError("error sending request: dns error: failed to lookup address")
+
+    monkeypatch.setattr(obstore, "get_async", found_nobody)
+    keys = {"AZURE_STORAGE_ACCOUNT_NAME": "name", "AZURE_STORAGE_ACCOUNT_KEY": "a2V5"}
+    options = {"endpoint": endpoint} if endpoint else {}
+    secret = keys if to.startswith("az") else SECRET
+    with pytest.raises(StoreError) as e:
+        await ObjectStore("far", to, secret=secret, options=options).get(PAGE)
+
+    assert str(e.value) == f"far: {PAGE}: {words}"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,8 @@ from store_webdav import PASSWORD, Nginx
 
 import mirror.stores.rclone as rclone_module
 from mirror.errors import SettingsError, StoreError
+from mirror.outside import store_of
+from mirror.settings.outside import StoreSettings
 from mirror.stores import Store, write
 from mirror.stores.rclone import RcloneStore
 from mirror.stores.rclone.remote import CREDENTIALS, PASSWORDS, PASSWORDS_OF, UNMARKED, Remote
@@ -132,6 +134,18 @@ def modes_of(folder: Path) -> set[int]:
 
 def batches(room: Path) -> list[str]:
     return [each.name for each in room.glob("put-*")]
+
+
+async def test_settings_named_from_the_folder_one_is_in_lead_to_the_same_room(
+    sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    store = store_of(
+        StoreSettings(name="far", kind="rclone", to="far:site", options=sshd.options()), Path()
+    )
+    await put(store)
+
+    assert await store.get(PAGE) == b"x"
 
 
 async def test_what_a_killed_process_left_is_removed(room: Path, tmp_path: Path):

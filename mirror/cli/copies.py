@@ -19,6 +19,8 @@ from mirror.cli.terminal import (
     add_allow_host,
     add_config,
     answer,
+    came_of,
+    complain,
     now,
     number,
     progress,
@@ -85,8 +87,10 @@ def _list(arguments: argparse.Namespace) -> int:
     for row in rows:
         public = f", {row['role']} at {row['public']}" if row["public"] else ""
         say(f"{row['name']}: {row['kind']} {row['to']}{public}")
-        for word in ("holds", "last", "tested"):
-            say(f"  {word:7} {row[word]}")
+        at, _, word = row["last"].partition(" ")
+        last = f"{at} {came_of(row['name'], word, whole='as the site was then')}".rstrip()
+        for word, said in (("holds", row["holds"]), ("last", last), ("tested", row["tested"])):
+            say(f"  {word:7} {said}")
     if not rows:
         say("no stores: `mirror store add` adds one")
     return DONE
@@ -152,7 +156,7 @@ def _repair(arguments: argparse.Namespace) -> int:
 async def _audited(arguments: argparse.Namespace, *, repair: bool) -> tuple[Audit, list[str]]:
     config, settings = arguments.config, Settings.load(arguments.config)
     store = find(settings, arguments.name)
-    place = Patient(store_of(store, config.parent))
+    place = Patient(store_of(store, config.parent, warn=complain))
     hosts = [*settings.fetch.allow_hosts, *arguments.allow_host]
     with closing(build.database_beside(config, settings)) as db:
         async with Fetcher(allow_hosts=hosts, proxy=settings.fetch.proxy) as fetcher:

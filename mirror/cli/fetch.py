@@ -5,6 +5,7 @@ import asyncio
 import os
 from pathlib import Path
 
+from mirror.check import pinned
 from mirror.cli.terminal import (
     DONE,
     FAILED,
@@ -17,7 +18,7 @@ from mirror.cli.terminal import (
     say,
     verb,
 )
-from mirror.errors import SettingsError
+from mirror.errors import SettingsError, VerifyError
 from mirror.files import write_durably
 from mirror.formats.paths import in_write_order
 from mirror.obtain import TOTAL_S, Obtained, Wanted, Web, obtain
@@ -117,6 +118,8 @@ def _fetch(arguments: argparse.Namespace) -> int:
         only_via=arguments.only_via,
         even_withdrawn=arguments.even_withdrawn,
     )
+    if arguments.root:
+        _check_root(arguments.root)
     web = Web(arguments.allow_host, arguments.proxy)
     found = asyncio.run(obtain(wanted, web=web, now=now, total_s=arguments.within))
     _save(found, arguments.out)
@@ -128,6 +131,18 @@ def _fetch(arguments: argparse.Namespace) -> int:
         say(f"saved as {arguments.out / found.path}" if found.path else "nothing was saved")
     wanted_so = arguments.even_withdrawn and found.verdict == "valid"
     return DONE if found.ok or wanted_so else FAILED
+
+
+def _check_root(file: Path) -> None:
+    """Return if a file is a root.json.
+
+    Raises:
+        SettingsError: it is none, or is not signed by those that it names.
+    """
+    try:
+        pinned(file)
+    except VerifyError as e:
+        raise SettingsError(f"{file}: no root.json of a newsroom: {e}") from e
 
 
 def _save(found: Obtained, out: Path) -> None:

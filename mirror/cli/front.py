@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mirror.cli.terminal import DONE, Verbs, say, verb
+from mirror.cli.terminal import DONE, Verbs, complain, say, verb
 from mirror.errors import FormatError, SettingsError
 from mirror.files import write_durably
 from mirror.front import Front, Listen
@@ -55,6 +55,8 @@ def _front(arguments: argparse.Namespace) -> int:
         user=arguments.user if is_nginx else "",
     )
     found = [path for name in MODULES if (path := arguments.modules.absolute() / name).exists()]
+    if front.site and not front.site.is_dir():
+        complain(f"{front.site}: no such folder yet: readers would be told that nothing is there")
     put(nginx(front, modules=found) if is_nginx else caddy(front), arguments.out)
     return DONE
 

@@ -22,6 +22,7 @@ from mirror.mirrors.own import Own
 from mirror.mirrors.states import WORDS
 from mirror.mirrors.vantage import Vantage
 from mirror.mirrors.watch import Round, keep_known, known, look
+from mirror.rotate.plan import LISTED
 from mirror.settings import Settings
 from mirror.signer import listing
 from mirror.trial.rounds import try_due
@@ -58,6 +59,7 @@ def _list(beside: Beside, arguments: argparse.Namespace) -> int:
     if not rows:
         say(f"The settings name {NONE}.")
     roles = dict(addresses(Settings.load(arguments.config)))
+    once_listed = {url for _, did, url, _ in Mirrors(beside.db).changes() if did in LISTED}
     for each in rows:
         announced = "announced" if each.announced is not None else "not announced"
         since = f" since {encode_time(each.since)}" if each.since else ""
@@ -66,11 +68,24 @@ def _list(beside: Beside, arguments: argparse.Namespace) -> int:
         if each.role != roles[each.url]:
             why = "not announced" if each.announced is None else "would harm readers"
             say(f"  {why}: {_verdict(each, known).reason}")
+        elif _is_next(each) and each.url not in once_listed:
+            say(f"  not announced: {_who(beside)}")
         if each.url in left:
             say("  no reader is told of it: the signed list has no room")
     if left:
         say(listing.shortage(beside.db, now=now()))
     return DONE
+
+
+def _is_next(mirror: Mirror) -> bool:
+    """Return whether nothing more is waited for: it works, harms nobody and is no spare."""
+    return mirror.role == "public" and mirror.state == "healthy" and mirror.announced is None
+
+
+def _who(beside: Beside) -> str:
+    if beside.running:
+        return "the daemon announces it with its next look"
+    return "no daemon runs: `mirror run` announces it with its first look"
 
 
 def _verdict(mirror: Mirror, known: Mapping[str, Verdict]) -> Verdict:

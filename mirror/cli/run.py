@@ -22,6 +22,7 @@ from mirror.cli.terminal import (
     Verbs,
     add_config,
     answer,
+    came_of,
     complain,
     now,
     progress,
@@ -96,7 +97,7 @@ def _show_summary(summary: Summary) -> None:
         f" {summary.feeds_failed} failed; log: {summary.log_size} leaves"
     )
     for name, state in summary.stores.items():
-        say(f"{name}: {state}")
+        say(f"{name}: {came_of(name, state)}")
 
 
 def _run(arguments: argparse.Namespace) -> int:

@@ -2,12 +2,31 @@
 
 import argparse
 import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mirror import build
-from mirror.cli.terminal import DONE, FAILED, Verbs, add_config, answer, clear, now, say, verb
+from mirror.build.mirrors import addresses
+from mirror.cli.terminal import (
+    DONE,
+    FAILED,
+    Verbs,
+    add_config,
+    answer,
+    came_of,
+    clear,
+    now,
+    say,
+    verb,
+)
+from mirror.dag import Dag
+from mirror.database import Database
+from mirror.errors import StoreError
 from mirror.health import FeedHealth, Health, MirrorHealth
 from mirror.settings import Settings
+from mirror.trial.verdicts import verdicts
 
 WATCH_S = 2.0  # between two looks, which cost some milliseconds
 
@@ -19,36 +38,61 @@ def add(verbs: Verbs) -> None:
     status.add_argument("--watch", action="store_true", help="look again every two seconds")
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What people are told beside the health."""
+
+    root: str = ""
+    """Of the whole site, as stores have it; "" if it is not known."""
+    harmful: Mapping[str, str] = field(default_factory=dict)
+    """Why an address of the settings is not to be announced, also if it works."""
+
+
+NOTHING = Beside()
+
+
 def _status(arguments: argparse.Namespace) -> int:
-    health = _look(arguments.config)
+    health, beside = _look(arguments.config)
     while arguments.watch:
         if not arguments.json:
             clear()
-        _show(health, as_json=arguments.json)
+        _show(health, beside, as_json=arguments.json)
         time.sleep(WATCH_S)
-        health = _look(arguments.config)
-    _show(health, as_json=arguments.json)
+        health, beside = _look(arguments.config)
+    _show(health, beside, as_json=arguments.json)
     return DONE if health.ok else FAILED
 
 
-def _show(health: Health, *, as_json: bool) -> None:
+def _show(health: Health, beside: Beside, *, as_json: bool) -> None:
     if as_json:
         answer(health.to_json())
         return
-    for line in told(health):
+    for line in told(health, beside):
         say(line)
 
 
-def _look(config: Path) -> Health:
+def _look(config: Path) -> tuple[Health, Beside]:
     settings = Settings.load(config)
-    database = build.database_beside(config, settings)
+    with closing(build.database_beside(config, settings)) as database:
+        health = build.health_of(config, settings, database, now=now())
+        root = _root(Dag(database, config.parent / settings.paths.site))
+        return health, Beside(root, _harmful(settings, database))
+
+
+def _root(dag: Dag) -> str:
     try:
-        return build.health_of(config, settings, database, now=now())
-    finally:
-        database.close()
+        return str(dag.root() or "")
+    except StoreError:  # a damaged tree, which the next cycle builds anew
+        return ""
 
 
-def told(health: Health) -> list[str]:
+def _harmful(settings: Settings, database: Database) -> dict[str, str]:
+    known = verdicts(database)
+    named = [url for url, role in addresses(settings) if role != "private" and url in known]
+    return {url: known[url].reason for url in named if known[url].fit is False}
+
+
+def told(health: Health, beside: Beside = NOTHING) -> list[str]:
     """Return lines for a person, the most important first."""
     word = f"{health.spoken}, {_span(health.spoken_s)} ago" if health.spoken else "never"
     running = "running" if health.running else "not running"
@@ -78,7 +122,16 @@ def told(health: Health) -> list[str]:
     for feed in health.feeds:
         lines += [f"  feed      {feed.url}", f"    {_standing(feed)}"]
     lines += _mirrors(health)
-    return lines + [f"  {name:9} {value}" for name, value in health.notes.items()]
+    lines += [f"    {url}  would harm readers: {why}" for url, why in beside.harmful.items()]
+    return lines + [
+        f"  {name:9} {_noted(name, word, beside)}" for name, word in health.notes.items()
+    ]
+
+
+def _noted(name: str, word: object, beside: Beside) -> str:
+    if word == beside.root:
+        return came_of(name, word)
+    return came_of(name, word, whole="as the site was, and follows")
 
 
 def _mirrors(health: Health) -> list[str]:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
@@ -33,7 +34,8 @@ from mirror.inventory import Inventory, forget_all
 from mirror.outside import store_of
 from mirror.sections import read_text, replace_settings, with_store, without_store
 from mirror.settings import Settings
-from mirror.settings.outside import StoreSettings
+from mirror.settings.outside import StoreSettings, check_places
+from mirror.stores import Store
 from mirror.stores.patience import Patient
 from mirror.trial import WAIT_S, Finding, Reading, Wire, try_store, verdicts, worst
 from mirror.trial.verdicts import Tried
@@ -98,13 +100,18 @@ def _add(arguments: argparse.Namespace) -> int:
     if any(each.name == arguments.name for each in settings.stores):
         raise SettingsError(f"{config}: stores: {arguments.name}: stands there already")
     wanted = with_store(text, _section(arguments))
-    store = copies.find(Settings.parse(wanted.encode(), config), arguments.name)
-    store_of(store, config.parent)  # what cannot be opened would keep the daemon from starting
-    findings = [] if arguments.untested else _try(store, settings, arguments)
+    stores = Settings.parse(wanted.encode(), config).stores
+    check_places(stores, config, resolved=os.path.realpath)
+    store = stores[-1]
+    # What cannot be opened would keep the daemon from starting.
+    place = store_of(store, config.parent, warn=complain)
+    findings = [] if arguments.untested else _try(place, store, settings, arguments)
     level = worst(findings)
     added = level != "bad"
     if added:
         replace_settings(config, wanted)
+        if findings:
+            _keep(config, settings, store, findings)
     if arguments.json:
         answer({"name": store.name, "added": added, "findings": [asdict(f) for f in findings]})
     else:
@@ -135,7 +142,9 @@ def _section(arguments: argparse.Namespace) -> Mapping[str, str | Mapping[str, s
 def _test(arguments: argparse.Namespace) -> int:
     settings = Settings.load(arguments.config)
     store = copies.find(settings, arguments.name)
-    findings = _try(store, settings, arguments)
+    place = store_of(store, arguments.config.parent, warn=complain)
+    findings = _try(place, store, settings, arguments)
+    _keep(arguments.config, settings, store, findings)
     level = worst(findings)
     if arguments.json:
         answer({"name": store.name, "level": level, "findings": [asdict(f) for f in findings]})
@@ -146,20 +155,18 @@ def _test(arguments: argparse.Namespace) -> int:
 
 
 def _try(
-    store: StoreSettings, settings: Settings, arguments: argparse.Namespace
+    place: Store, store: StoreSettings, settings: Settings, arguments: argparse.Namespace
 ) -> Sequence[Finding]:
-    findings = asyncio.run(_tried(store, settings, arguments))
-    if (arguments.config.parent / settings.paths.state).is_file():
-        _keep(arguments.config, settings, store, findings)
-    else:
-        complain("not kept: there is no database yet: test again after `mirror once`")
-    return findings
+    return asyncio.run(_tried(Patient(place), store, settings, arguments))
 
 
 def _keep(
     config: Path, settings: Settings, store: StoreSettings, findings: Sequence[Finding]
 ) -> None:
     """Leave a word for who looks later, and for the daemon what it finds by itself."""
+    if not (config.parent / settings.paths.state).is_file():
+        complain("not kept: there is no database yet: test again after `mirror once`")
+        return
     silent = next((each.saw for each in findings if each.what == "answers"), "")
     tried = Tried(store.public, () if silent else tuple(findings), silent)
     with closing(build.database_beside(config, settings)) as db, db.transaction():
@@ -169,9 +176,8 @@ def _keep(
 
 
 async def _tried(
-    store: StoreSettings, settings: Settings, arguments: argparse.Namespace
+    place: Patient, store: StoreSettings, settings: Settings, arguments: argparse.Namespace
 ) -> list[Finding]:
-    place = Patient(store_of(store, arguments.config.parent))
     noise = secrets.token_bytes(32)
     if not store.public:
         return await try_store(place, None, noise=noise, progress=progress)
@@ -229,7 +235,7 @@ def _remove(arguments: argparse.Namespace) -> int:
 
 
 async def _erased(store: StoreSettings, settings: Settings, config: Path) -> int:
-    place = Patient(store_of(store, config.parent))
+    place = Patient(store_of(store, config.parent, warn=complain))
     with closing(build.database_beside(config, settings)) as db:
         contents = Contents(db, config.parent / settings.paths.site)
         return await Inventory(place, contents, db, progress=progress).erase()

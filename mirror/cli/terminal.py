@@ -15,6 +15,7 @@ from mirror.guard import host_and_port
 
 DONE, FAILED, USAGE, FORK, PARTLY, INTERRUPTED = 0, 1, 2, 3, 4, 130
 JOINERS = "\u200c\u200d"  # Persian and Hindi words are wrong without them
+_ROOT = re.compile("baf[a-z2-7]{56}")
 _STEERING = re.compile("[\x7f-\x9f]")
 CLEAR_LINE = "\r\x1b[K"
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
@@ -119,6 +120,16 @@ def answer(value: object) -> None:
     text = json.dumps(value, indent=2, ensure_ascii=False)
     # JSON escapes what is below a space, and not the other characters that steer a terminal.
     print(_STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+
+
+def came_of(name: str, word: object, *, whole: str = "as the site is") -> str:
+    """Return what came of a round of the store `name`, for people.
+
+    `whole`: what they are told in place of the root of the whole site, unless of an IPFS node,
+    which is asked for it.
+    """
+    said = str(word)
+    return whole if _ROOT.fullmatch(said) and not name.startswith("ipfs:") else said
 
 
 def now() -> int:

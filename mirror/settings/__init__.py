@@ -13,7 +13,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from mirror.errors import SettingsError
 from mirror.settings.base import Section
-from mirror.settings.outside import Dns, MirrorSettings, StoreSettings, Vantage, Watch
+from mirror.settings.outside import (
+    Dns,
+    MirrorSettings,
+    StoreSettings,
+    Vantage,
+    Watch,
+    check_places,
+)
 from mirror.settings.sections import (
     BoxSettings,
     FeedSettings,
@@ -106,6 +113,7 @@ def _check_distinct(settings: Settings, path: Path) -> None:
     for section, name in named:
         if named.count((section, name)) > 1:
             raise SettingsError(f"{path}: {section}: {name}: stands there twice")
+    check_places(settings.stores, path)
 
 
 def _explained(e: ValidationError) -> str:

@@ -2,11 +2,15 @@
 
 import ipaddress
 import re
+from collections.abc import Callable, Sequence
+from os.path import abspath
+from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from mirror.errors import SettingsError
 from mirror.fetch import Proxy
 from mirror.guard import is_loopback, is_onion
 from mirror.settings.base import Section
@@ -14,11 +18,11 @@ from mirror.settings.base import Section
 Role = Literal["public", "spare", "private"]
 """Of an address: announced to all; kept until another is blocked; never in a list."""
 
-_NAME = r"^[a-z0-9][a-z0-9-]{0,30}$"
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 _TAKEN = frozenset({"alerts", "cycle"})  # what the mirror itself notes, beside what stores do
 _SSH = re.compile(r"[\w.-]{1,64}@(?:[\w.-]{1,253}|\[[0-9a-f:]+\])(?::[0-9]{1,5})?", re.ASCII)
 _TO = {
-    "folder": r".+",
+    "folder": r"[^\0\n]+",
     "objects": r"(?:s3|gs|az)://[^/]+(?:/.*)?",
     "git": r"(?:https?|ssh|file)://.+|[\w.-]+@[\w.-]+:.+",
     "rclone": r"[^:/]*:.*",
@@ -71,6 +75,12 @@ def _jump(value: str) -> str:
     return value
 
 
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError("at most 31 lower-case letters, digits and hyphens were expected")
+    return value
+
+
 def _free(value: str) -> str:
     if value in _TAKEN:
         raise ValueError("another name was expected: the mirror has this one for itself")
@@ -80,7 +90,7 @@ def _free(value: str) -> str:
 class StoreSettings(Section):
     """A place outside that the site is written to."""
 
-    name: Annotated[str, Field(pattern=_NAME), AfterValidator(_free)]
+    name: Annotated[str, AfterValidator(_name), AfterValidator(_free)]
     kind: Literal["folder", "objects", "git", "rclone"]
     to: Annotated[str, Field(min_length=1, max_length=2000)]
     public: Annotated[str, AfterValidator(_optional_public)] = ""
@@ -94,6 +104,40 @@ class StoreSettings(Section):
             raise ValueError(f"to: {_EXPECTED[self.kind]} was expected")
         return self
 
+    @property
+    def place(self) -> tuple[object, ...]:
+        """Return what leads to it, beside its kind: a secret alone may name an account."""
+        if self.kind == "objects" and not self.to.startswith("az:"):
+            return self.to.rstrip("/"), self.options.get("endpoint", "").rstrip("/")
+        return self.to.rstrip("/"), self.options, self.secret
+
+
+def check_places(
+    stores: Sequence[StoreSettings], path: Path, *, resolved: Callable[[Path], str] = abspath
+) -> None:
+    """Return if no two stores write to one place; the settings are at `path`.
+
+    Not checked here, unless `resolved` does: links. The disk of a folder may be dead, and would
+    stop whoever reads the settings.
+
+    Raises:
+        SettingsError: they do; the message names both.
+    """
+    for number, each in enumerate(stores):
+        for before in stores[:number]:
+            if each.kind == before.kind and _meet(each, before, path.parent, resolved):
+                where = f"{path}: stores.{number}.to"
+                raise SettingsError(f'{where}: "{before.name}" writes there already')
+
+
+def _meet(
+    one: StoreSettings, two: StoreSettings, folder: Path, resolved: Callable[[Path], str]
+) -> bool:
+    if one.kind != "folder":
+        return one.place == two.place
+    first, second = (Path(resolved(folder / each.to)) for each in (one, two))
+    return first.is_relative_to(second) or second.is_relative_to(first)
+
 
 class MirrorSettings(Section):
     """A public address of the site that is no store's: a volunteer's copy, or a front."""
@@ -105,7 +149,7 @@ class MirrorSettings(Section):
 class Vantage(Section):
     """From where the mirrors are looked at, as a reader there would see them."""
 
-    name: Annotated[str, Field(pattern=_NAME)]
+    name: Annotated[str, AfterValidator(_name)]
     country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
     proxy: Annotated[str, AfterValidator(_proxy)] = ""
     ssh: Annotated[str, AfterValidator(_jump)] = ""

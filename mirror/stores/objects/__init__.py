@@ -6,6 +6,7 @@ header: `mirror store test` names it.
 """
 
 import asyncio
+import atexit
 import hashlib
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from mirror.errors import StoreError
 from mirror.formats.paths import PROOF, check_path, is_head, is_path
 from mirror.labels import is_packed
 from mirror.stores.objects.bucket import open_bucket
+from mirror.stores.objects.leaving import wait_for_guests
 from mirror.stores.objects.problems import in_words, is_no_bucket
 from mirror.stores.packing import headers_of, packed, unpacked
 from mirror.threads import in_thread
@@ -30,6 +32,8 @@ PARALLEL = 16  # requests: 32 are no faster, and places count them
 MAX_NAMES, LIST_CHUNK = 200_000, 1000  # a place that goes on for ever fills the memory
 MAX_BYTES = 64 << 20  # of a file read back: what a place claims to hold is held in memory
 
+atexit.register(wait_for_guests)
+
 
 class ObjectStore:
     """A folder of a bucket. What is put is collected, and sent by `flush`."""
@@ -39,6 +43,7 @@ class ObjectStore:
     ) -> None:
         self.name = name
         self._bucket = open_bucket(name, to, secret=secret, options=options)
+        self._amazon = to.startswith("s3:") and "endpoint" not in options
         self._packs = options.get("encoding", "gzip") == "gzip"
         self._put: dict[str, bytes] = {}
         self._gone: dict[str, None] = {}
@@ -146,7 +151,7 @@ class ObjectStore:
             raise
         except (BaseError, OSError) as e:
             # Not chained: the library's text has what the place answered, and the key's name.
-            raise StoreError(f"{self.name}: {path}: {in_words(e)}") from None
+            raise StoreError(f"{self.name}: {path}: {in_words(e, amazon=self._amazon)}") from None
 
 
 async def _each(work: Callable[[str], Awaitable[None]], paths: Iterable[str]) -> None:

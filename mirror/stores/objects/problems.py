@@ -51,6 +51,8 @@ _BY_STATUS = {
 }
 _SKEWED = re.compile("date header too old|difference between the request time and the")
 """Within Azure's AuthenticationFailed, and an AccessDenied of others: of a clock that is behind."""
+_NO_HOST = "no such host: fix options.endpoint"
+_NO_ENDPOINT = "no endpoint given, so Amazon was asked: --option endpoint=https://…"
 _BY_MARK = (  # of what failed below HTTP, the first that fits
     (r"InvalidCertificate\(\s*Expired", "certificate expired: who runs the place must renew it"),
     (
@@ -62,7 +64,7 @@ _BY_MARK = (  # of what failed below HTTP, the first that fits
         r"InvalidCertificate|UnknownIssuer|AlertReceived",
         "certificate not trusted: name its authority's file in options.ca",
     ),
-    (r"dns error|failed to lookup|Name or service", "no such host: fix options.endpoint"),
+    (r"dns error|failed to lookup|Name or service", _NO_HOST),
     (r"ConnectionRefused|Connection refused", "does not answer: connection refused"),
     (r"kind: Timeout|TimedOut|timed out", "does not answer: too slow"),
     (r"invalid_grant|invalid_client|[Tt]oken", _CREDENTIALS),
@@ -70,8 +72,11 @@ _BY_MARK = (  # of what failed below HTTP, the first that fits
 )
 
 
-def in_words(error: Exception) -> str:
-    """Return what failed and who must act; nothing of what the place or the library wrote."""
+def in_words(error: Exception, *, amazon: bool = False) -> str:
+    """Return what failed and who must act; nothing of what the place or the library wrote.
+
+    `amazon`: it was asked because no other endpoint was named.
+    """
     text = str(error)
     code, status = _CODE.search(text), _STATUS.search(text)
     if _SKEWED.search(text):
@@ -81,8 +86,9 @@ def in_words(error: Exception) -> str:
     if status:
         number = status[1] or status[2]
         return _BY_STATUS.get(number, f"status {number}: tried again later")
-    found = (words for mark, words in _BY_MARK if re.search(mark, text))
-    return next(found, f"failed: {type(error).__name__}")
+    marked = (words for mark, words in _BY_MARK if re.search(mark, text))
+    found = next(marked, f"failed: {type(error).__name__}")
+    return _NO_ENDPOINT if amazon and found == _NO_HOST else found
 
 
 def is_no_bucket(error: Exception) -> bool:
