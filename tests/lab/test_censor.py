@@ -191,7 +191,9 @@ def test_all_is_slow(place: Place):
 
 def test_packets_are_lost_and_sent_again(place: Place):
     with censor.loss(place.lab):
-        seen = place.get(*3 * ["https://one.test/40k"], wait_s=SLOW_S)
+        # A question for the name is sent twice, and both are lost one time in 28.
+        tries = (place.get(*3 * ["https://one.test/40k"], wait_s=SLOW_S) for _ in range(4))
+        seen = next(each for each in tries if NO_NAME not in exits(each))
         rule = place.lab.must("censor", "nft", "list", "ruleset").decode()
     [lost] = re.findall(r"counter packets (\d+)", rule)
 
